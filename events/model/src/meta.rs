@@ -47,10 +47,12 @@ impl Serialize for RequestHash {
 impl<'de> Deserialize<'de> for RequestHash {
     fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
         let text = std::borrow::Cow::<'de, str>::deserialize(d)?;
-        let number = u128::from_str_radix(&text, 16).map_err(serde::de::Error::custom)?;
-        if text.len() != 32 {
+        // Lower case alone, as written; `from_str_radix` would also take a sign.
+        let digits = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+        if text.len() != 32 || !text.bytes().all(digits) {
             return Err(serde::de::Error::custom("expected 32 hexadecimal digits"));
         }
+        let number = u128::from_str_radix(&text, 16).map_err(serde::de::Error::custom)?;
         Ok(Self(number.to_be_bytes()))
     }
 }

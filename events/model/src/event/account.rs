@@ -39,15 +39,47 @@ pub struct AccountOpened {
 }
 
 /// The bounds of one balance, in minor units; a bound that is absent does not bind.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct Limit {
     /// `available` must not fall below it: `"0"` forbids overdraft, `"-50000"` allows some.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub min_available: Option<Minor>,
     /// `posted` plus pending increases must not exceed it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub max_balance: Option<Minor>,
+}
+
+impl<'de> Deserialize<'de> for Limit {
+    /// Takes an object alone; a derived reader would also take an array of the two bounds.
+    fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Bounds {
+            #[serde(default)]
+            min_available: Option<Minor>,
+            #[serde(default)]
+            max_balance: Option<Minor>,
+        }
+        struct Object;
+        impl<'de> serde::de::Visitor<'de> for Object {
+            type Value = Limit;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object with min_available, max_balance or both")
+            }
+            fn visit_map<A: serde::de::MapAccess<'de>>(self, map: A) -> Result<Limit, A::Error> {
+                let map = serde::de::value::MapAccessDeserializer::new(map);
+                let Bounds {
+                    min_available,
+                    max_balance,
+                } = Bounds::deserialize(map)?;
+                Ok(Limit {
+                    min_available,
+                    max_balance,
+                })
+            }
+        }
+        d.deserialize_map(Object)
+    }
 }
 
 /// What a limit is for: one asset, or every asset that is not named.

@@ -20,5 +20,9 @@ pub(super) fn read(event_type: EventType, version: u16, data: &[u8]) -> Result<E
 }
 
 fn json<T: DeserializeOwned>(data: &[u8]) -> Result<T, Invalid> {
+    // serde would also take an array of the members in order, a shape that is never written.
+    if !data.starts_with(b"{") {
+        return Err(Invalid::new("event data", "expected a JSON object"));
+    }
     serde_json::from_slice(data).map_err(|error| Invalid::new("event data", error.to_string()))
 }
