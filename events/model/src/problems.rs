@@ -39,6 +39,8 @@ problems! {
     TRANSACTION_NOT_FOUND = (404, "transaction_not_found", "The transaction was not found"),
     /// The method is not allowed here.
     METHOD_NOT_ALLOWED = (405, "method_not_allowed", "The method is not allowed here"),
+    /// The body came too slowly.
+    REQUEST_TIMEOUT = (408, "request_timeout", "The body came too slowly"),
     /// It exists already.
     ALREADY_EXISTS = (409, "already_exists", "It exists already"),
     /// The reference is taken.
