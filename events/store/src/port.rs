@@ -58,6 +58,12 @@ pub enum AppendError {
         /// The store's limit.
         bytes_max: usize,
     },
+    /// Nothing was written: no store takes such a unit (it repeats an event id). A caller's bug.
+    #[error("unit is not acceptable: {reason}")]
+    Refused {
+        /// Why, for the log.
+        reason: String,
+    },
     /// Nothing was written: the store cannot take appends now (full disk, full queue, breaker open).
     #[error("event store takes no appends now: {reason}")]
     Unavailable {
@@ -105,7 +111,8 @@ pub trait EventStore: Send + Sync + 'static {
     ///
     /// A unit without events checks the expected revision and writes nothing. Repeating an append
     /// whose first event is already at its place with the same ids succeeds with the same answer
-    /// (idempotent retry); any other mismatch is [`AppendError::WrongExpectedRevision`].
+    /// (idempotent retry); any other mismatch is [`AppendError::WrongExpectedRevision`]. An event
+    /// id that stands twice in a unit is [`AppendError::Refused`].
     async fn append(&self, unit: Unit) -> Result<Appended, AppendError>;
 
     /// The events of a ledger from revision `from` on, ascending, at most `limit` of them and at

@@ -1,0 +1,66 @@
+//! Columns become the model's types; what does not parse is a damaged view, never a guess.
+
+use chrono::{DateTime, Utc};
+use daybook_events::Invalid;
+use daybook_events::money::{AccountType, Minor, Side};
+use daybook_events::time::Timestamp;
+use sqlx::Row as _;
+use sqlx::postgres::PgRow;
+
+use super::ViewError;
+use crate::views::Balance;
+
+/// An amount that was selected as text.
+pub(super) fn minor(row: &PgRow, column: &str) -> Result<Minor, ViewError> {
+    Ok(Minor::parse(row.try_get(column)?)?)
+}
+
+/// An instant.
+pub(super) fn time(row: &PgRow, column: &str) -> Result<Timestamp, ViewError> {
+    let time: DateTime<Utc> = row.try_get(column)?;
+    Timestamp::try_from_utc(time)
+        .ok_or_else(|| Invalid::new("time", "a year out of range in the views").into())
+}
+
+/// An account's type.
+pub(super) fn account_type(text: &str) -> Result<AccountType, ViewError> {
+    [
+        AccountType::Asset,
+        AccountType::Liability,
+        AccountType::Equity,
+        AccountType::Income,
+        AccountType::Expense,
+    ]
+    .into_iter()
+    .find(|known| known.as_str() == text)
+    .ok_or_else(|| Invalid::new("account type", format!("{text:?} in the views")).into())
+}
+
+/// A side.
+pub(super) fn side(text: &str) -> Result<Side, ViewError> {
+    match text {
+        "debit" => Ok(Side::Debit),
+        "credit" => Ok(Side::Credit),
+        other => Err(Invalid::new("side", format!("{other:?} in the views")).into()),
+    }
+}
+
+/// A JSON column that was selected as text.
+pub(super) fn json<T: serde::de::DeserializeOwned>(
+    row: &PgRow,
+    column: &str,
+) -> Result<T, ViewError> {
+    Ok(serde_json::from_str(row.try_get(column)?)?)
+}
+
+/// The balance from its four turnovers `debits`, `credits`, `pending_debits`, `pending_credits`.
+pub(super) fn balance(row: &PgRow, normal: Side) -> Result<Balance, ViewError> {
+    Balance::from_turnover(
+        normal,
+        minor(row, "debits")?,
+        minor(row, "credits")?,
+        minor(row, "pending_debits")?,
+        minor(row, "pending_credits")?,
+    )
+    .ok_or_else(|| Invalid::new("balance", "beyond 10^36 in the views").into())
+}
