@@ -1,0 +1,52 @@
+//! Limits of the command side (INV-9), each with the reason for its number.
+
+use std::path::PathBuf;
+
+/// How the command side is set up.
+#[derive(Debug, Clone)]
+pub struct CommandConfig {
+    /// Where the ledgers' index is kept. Derived from the log: it may be deleted at any time.
+    pub index_dir: PathBuf,
+    /// Requests that may wait for one ledger's writer; one more is answered `overloaded`.
+    pub mailbox_max: usize,
+    /// Bytes of request bodies that may wait or be worked on in this process.
+    pub queued_bytes_max: usize,
+    /// Ledgers that may be loaded at the same time.
+    pub ledgers_max: usize,
+    /// Seconds without a request after which a ledger is dropped from memory.
+    pub idle_s: u64,
+    /// Whether other processes may append to the same store: then a batch that appends nothing is
+    /// confirmed by a zero-event append before anyone is answered (D2).
+    pub multi_writer: bool,
+    /// Commands after which a unit takes no more.
+    pub unit_commands_max: usize,
+    /// Bytes after which a unit takes no more.
+    pub unit_bytes_max: usize,
+    /// Index entries of one ledger that are kept in memory.
+    pub index_recent_max: usize,
+    /// Seconds that an answer may take before the caller is told that the outcome is unknown.
+    pub answer_timeout_s: u64,
+}
+
+impl CommandConfig {
+    /// The defaults, with the index in `index_dir`.
+    pub fn new(index_dir: impl Into<PathBuf>) -> Self {
+        Self {
+            index_dir: index_dir.into(),
+            // A unit's worth of single requests twice over: one batch in flight, one decided.
+            mailbox_max: 4_096,
+            // Sixteen bulk bodies of the largest size.
+            queued_bytes_max: 256 << 20,
+            ledgers_max: 1_024,
+            idle_s: 900,
+            multi_writer: false,
+            // Large enough that a sync is shared by all who wait, small enough that nobody waits
+            // for more than a few milliseconds of deciding.
+            unit_commands_max: 2_048,
+            unit_bytes_max: 1 << 20,
+            // About 100 bytes each.
+            index_recent_max: 100_000,
+            answer_timeout_s: 30,
+        }
+    }
+}

@@ -1,0 +1,333 @@
+//! The service: which ledgers are loaded, and the way to their writers.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+use daybook_events::ids::{EventId, LedgerId};
+use daybook_platform::clock::Clock;
+use daybook_platform::health::Part;
+use daybook_store::EventStore;
+use tokio::sync::mpsc::{self, error::TrySendError};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::task::TaskTracker;
+
+use crate::config::CommandConfig;
+use crate::index::{Disk, IndexError};
+use crate::work::{Failure, Outcome, Task, Work, tasks};
+use crate::{measure, writer};
+
+/// How long a request waits for a place among the loaded ledgers while an idle one is let go.
+const PLACE_WAIT: Duration = Duration::from_secs(2);
+/// How often a store that failed is asked whether it answers again.
+const PROBE_EVERY: Duration = Duration::from_secs(1);
+/// How often a request that met a writer on its way out looks for the next one.
+const HANDOVERS_MAX: usize = 8;
+/// The unit in which waiting bytes are counted: semaphores count in `u32`.
+const PERMIT_BYTES: usize = 1024;
+
+/// The command side of one process.
+pub struct CommandService {
+    shared: Arc<Shared>,
+    slots: Mutex<Slots>,
+    /// Places for loaded ledgers.
+    places: Arc<Semaphore>,
+    /// Bytes that may wait or be worked on.
+    queued: Arc<Semaphore>,
+    writers: TaskTracker,
+    /// Writers live on the runtime that opened the service, not on the worker that met them first.
+    runtime: tokio::runtime::Handle,
+}
+
+/// What every writer needs.
+pub(crate) struct Shared {
+    pub(crate) store: Arc<dyn EventStore>,
+    pub(crate) disk: Arc<Disk>,
+    pub(crate) config: CommandConfig,
+    pub(crate) clock: Clock,
+    health: OnceLock<Part>,
+    /// Whether somebody is asking the store already if it answers again.
+    probing: AtomicBool,
+}
+
+impl Shared {
+    /// Says that the store answers.
+    pub(crate) fn store_answers(&self) {
+        if let Some(part) = self.health.get() {
+            part.ready("taking commands");
+        }
+    }
+
+    /// Says that the store does not, until it does: somebody has to ask, since a process that is
+    /// not ready gets no more commands that would.
+    pub(crate) fn store_fails(self: &Arc<Self>, what: &str) {
+        let Some(part) = self.health.get() else {
+            return;
+        };
+        part.not_ready(what.to_owned());
+        if self.probing.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let shared = Arc::downgrade(self);
+        tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(PROBE_EVERY).await;
+                // Ends with the service as well.
+                let Some(shared) = shared.upgrade() else {
+                    return;
+                };
+                if shared.store.head().await.is_ok() {
+                    shared.probing.store(false, Ordering::Release);
+                    shared.store_answers();
+                    return;
+                }
+            }
+        });
+    }
+}
+
+struct Slots {
+    by_ledger: HashMap<LedgerId, Slot>,
+    next_id: u64,
+    open: bool,
+}
+
+struct Slot {
+    id: u64,
+    mailbox: mpsc::Sender<Vec<Task>>,
+    last_used: Instant,
+    retire: Arc<Notify>,
+    finished: CancellationToken,
+}
+
+/// The command side could not be opened.
+#[derive(Debug, thiserror::Error)]
+#[error("failed to open the command side")]
+pub struct OpenError(#[from] IndexError);
+
+/// A place in the map of loaded ledgers, held by a writer for as long as it lives.
+pub(crate) struct Place {
+    service: std::sync::Weak<CommandService>,
+    ledger: LedgerId,
+    id: u64,
+    _permit: OwnedSemaphorePermit,
+    _finished: DropGuard,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if let Some(service) = self.service.upgrade() {
+            let mut slots = service.slots();
+            if slots
+                .by_ledger
+                .get(&self.ledger)
+                .is_some_and(|slot| slot.id == self.id)
+            {
+                slots.by_ledger.remove(&self.ledger);
+            }
+            measure::ledgers_loaded(slots.by_ledger.len());
+        }
+    }
+}
+
+impl CommandService {
+    /// Opens the index and takes commands from then on. Must be called on the tokio runtime that is
+    /// to carry the writers.
+    pub fn open(
+        store: Arc<dyn EventStore>,
+        config: CommandConfig,
+        clock: Clock,
+    ) -> Result<Arc<Self>, OpenError> {
+        let disk = Arc::new(Disk::open(&config.index_dir)?);
+        Ok(Arc::new(Self {
+            slots: Mutex::new(Slots {
+                by_ledger: HashMap::new(),
+                next_id: 0,
+                open: true,
+            }),
+            places: Arc::new(Semaphore::new(config.ledgers_max)),
+            queued: Arc::new(Semaphore::new(config.queued_bytes_max / PERMIT_BYTES)),
+            writers: TaskTracker::new(),
+            runtime: tokio::runtime::Handle::current(),
+            shared: Arc::new(Shared {
+                store,
+                disk,
+                config,
+                clock,
+                health: OnceLock::new(),
+                probing: AtomicBool::new(false),
+            }),
+        }))
+    }
+
+    /// Keeps this part of the health report: ready while the store answers.
+    pub fn report_to(&self, part: Part) {
+        part.ready("taking commands");
+        // A second part would be a mistake in the wiring; the first stays.
+        drop(self.shared.health.set(part));
+    }
+
+    /// Takes no more commands, finishes those that were taken, and writes the index down.
+    pub async fn shutdown(&self) {
+        let slots = {
+            let mut slots = self.slots();
+            slots.open = false;
+            std::mem::take(&mut slots.by_ledger)
+        };
+        // Without senders the mailboxes end; each writer finishes what is in its own.
+        drop(slots);
+        self.writers.close();
+        self.writers.wait().await;
+        let disk = Arc::clone(&self.shared.disk);
+        let persisted = self.runtime.spawn_blocking(move || disk.persist()).await;
+        match persisted {
+            Ok(Ok(())) => tracing::info!("command side stopped"),
+            Ok(Err(error)) => tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "the ledgers' index was not written down; it is rebuilt from the log"
+            ),
+            Err(error) => tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "the ledgers' index was not written down"
+            ),
+        }
+    }
+
+    pub(crate) fn new_event_id(&self) -> EventId {
+        EventId::new(self.shared.clock.uuid_v7())
+    }
+
+    /// Hands work to the ledger's writer and waits for the outcome of each group.
+    pub(crate) async fn submit(
+        self: &Arc<Self>,
+        ledger: &LedgerId,
+        groups: Vec<Vec<Work>>,
+        body_bytes: usize,
+    ) -> Result<Vec<Outcome>, Failure> {
+        let permits = u32::try_from(body_bytes.div_ceil(PERMIT_BYTES).max(1)).unwrap_or(u32::MAX);
+        let permit = Arc::clone(&self.queued)
+            .try_acquire_many_owned(permits)
+            .ok();
+        let permit = permit.ok_or(Failure::Overloaded)?;
+        let (mut mail, outcomes) = tasks(groups, Some(permit));
+        for _ in 0..HANDOVERS_MAX {
+            let mailbox = self.mailbox_of(ledger).await?;
+            match mailbox.try_send(mail) {
+                Ok(()) => {
+                    drop(mailbox);
+                    let wait = Duration::from_secs(self.shared.config.answer_timeout_s);
+                    return match tokio::time::timeout(wait, outcomes).await {
+                        Ok(Ok(outcomes)) => Ok(outcomes),
+                        // The writer died with the work: its panic is in the log.
+                        Ok(Err(_)) => Err(Failure::Internal),
+                        Err(_) => Err(Failure::StoreUnavailable),
+                    };
+                }
+                Err(TrySendError::Full(_)) => return Err(Failure::Overloaded),
+                // The writer is letting go of the ledger: the next one takes the work.
+                Err(TrySendError::Closed(back)) => mail = back,
+            }
+        }
+        Err(Failure::Overloaded)
+    }
+
+    async fn mailbox_of(
+        self: &Arc<Self>,
+        ledger: &LedgerId,
+    ) -> Result<mpsc::Sender<Vec<Task>>, Failure> {
+        if let Some(mailbox) = self.loaded(ledger)? {
+            return Ok(mailbox);
+        }
+        let permit = self.place().await?;
+        let mut slots = self.slots();
+        if !slots.open {
+            return Err(Failure::Stopping);
+        }
+        let predecessor = match slots.by_ledger.get(ledger) {
+            // Another request was faster: its writer loads for all of us.
+            Some(slot) if !slot.mailbox.is_closed() => return Ok(slot.mailbox.clone()),
+            Some(slot) => Some(slot.finished.clone()),
+            None => None,
+        };
+        let (mailbox, received) = mpsc::channel(self.shared.config.mailbox_max);
+        let finished = CancellationToken::new();
+        let retire = Arc::new(Notify::new());
+        let id = slots.next_id;
+        slots.next_id += 1;
+        let place = Place {
+            service: Arc::downgrade(self),
+            ledger: ledger.clone(),
+            id,
+            _permit: permit,
+            _finished: finished.clone().drop_guard(),
+        };
+        let slot = Slot {
+            id,
+            mailbox: mailbox.clone(),
+            last_used: Instant::now(),
+            retire: Arc::clone(&retire),
+            finished,
+        };
+        slots.by_ledger.insert(ledger.clone(), slot);
+        measure::ledgers_loaded(slots.by_ledger.len());
+        // A place that is dropped takes the lock: it must be free before anything may drop one.
+        drop(slots);
+        let shared = Arc::clone(&self.shared);
+        let ledger = ledger.clone();
+        self.writers.spawn_on(
+            async move {
+                // Two writers of one process would share the index: the older one ends first.
+                if let Some(predecessor) = predecessor {
+                    predecessor.cancelled().await;
+                }
+                writer::run(shared, ledger, received, retire).await;
+                drop(place);
+            },
+            &self.runtime,
+        );
+        Ok(mailbox)
+    }
+
+    fn loaded(&self, ledger: &LedgerId) -> Result<Option<mpsc::Sender<Vec<Task>>>, Failure> {
+        let mut slots = self.slots();
+        if !slots.open {
+            return Err(Failure::Stopping);
+        }
+        Ok(slots.by_ledger.get_mut(ledger).and_then(|slot| {
+            slot.last_used = Instant::now();
+            (!slot.mailbox.is_closed()).then(|| slot.mailbox.clone())
+        }))
+    }
+
+    /// A place for one more ledger; if all are taken, the ledger that was idle longest is let go.
+    async fn place(&self) -> Result<OwnedSemaphorePermit, Failure> {
+        if let Ok(permit) = Arc::clone(&self.places).try_acquire_owned() {
+            return Ok(permit);
+        }
+        let idle = {
+            let slots = self.slots();
+            let oldest = slots.by_ledger.values().min_by_key(|slot| slot.last_used);
+            oldest.map(|slot| Arc::clone(&slot.retire))
+        };
+        if let Some(idle) = idle {
+            idle.notify_one();
+        }
+        match tokio::time::timeout(PLACE_WAIT, Arc::clone(&self.places).acquire_owned()).await {
+            Ok(Ok(permit)) => Ok(permit),
+            Ok(Err(_)) => Err(Failure::Stopping),
+            Err(_) => Err(Failure::Overloaded),
+        }
+    }
+
+    fn slots(&self) -> std::sync::MutexGuard<'_, Slots> {
+        // A panic while it was held cannot leave the map half changed.
+        self.slots.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many ledgers are in memory now.
+    pub fn ledgers_loaded(&self) -> usize {
+        self.slots().by_ledger.len()
+    }
+}

@@ -1,0 +1,202 @@
+//! Work for a ledger's writer, and what comes of it.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use daybook_events::Invalid;
+use daybook_events::envelope::RecordedEvent;
+use daybook_events::event::Event;
+use daybook_events::ids::{EventId, IdempotencyKey, LedgerId, Revision};
+use daybook_events::meta::RequestHash;
+use daybook_events::problems::Problem;
+use daybook_events::time::Timestamp;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
+
+use crate::wire::request::Request;
+
+/// One command with everything that deciding it needs.
+#[derive(Debug)]
+pub(crate) struct Work {
+    pub(crate) request: Request,
+    pub(crate) key: Option<IdempotencyKey>,
+    pub(crate) if_match: Option<Revision>,
+    pub(crate) dry_run: bool,
+    /// The metadata fragment that all commands of the request share.
+    pub(crate) shared: Arc<[u8]>,
+    /// The event's id: client-made or minted. It stays the same however often the command is
+    /// decided, so that an append whose outcome was unknown is recognised when it turns up.
+    pub(crate) event_id: EventId,
+}
+
+/// Commands that take effect together or not at all; most often just one.
+#[derive(Debug)]
+pub(crate) struct Task {
+    pub(crate) works: Vec<Work>,
+    pub(crate) reply: Reply,
+    /// Whether it was decided before, for an append that did not succeed.
+    pub(crate) again: bool,
+}
+
+/// An event as it was decided or read back: what every answer is rendered from.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Record {
+    pub(crate) ledger: LedgerId,
+    pub(crate) revision: Revision,
+    pub(crate) id: EventId,
+    pub(crate) recorded_at: Timestamp,
+    pub(crate) hash: Option<RequestHash>,
+    pub(crate) event: Event,
+}
+
+impl Record {
+    pub(crate) fn read(stored: RecordedEvent) -> Result<Self, Invalid> {
+        let event = stored.event()?;
+        let meta = stored.parsed_meta()?;
+        Ok(Self {
+            ledger: stored.ledger,
+            revision: stored.revision,
+            id: stored.id,
+            recorded_at: stored.recorded_at,
+            hash: meta.request,
+            event,
+        })
+    }
+}
+
+/// What came of one command.
+#[derive(Debug, Clone)]
+pub(crate) enum Answer {
+    /// It happened, now.
+    Applied(Arc<Record>),
+    /// It had happened before; the first answer is given again.
+    Replayed(Arc<Record>),
+    /// It would happen.
+    WouldApply(Arc<Record>),
+    /// A rule said no.
+    Rejected(Refusal),
+    /// Nothing can be said about the ledger, or the service takes no more.
+    Failed(Failure),
+}
+
+/// A rule's no.
+#[derive(Debug, Clone)]
+pub(crate) struct Refusal {
+    pub(crate) problem: Problem,
+    pub(crate) detail: String,
+    /// The entry that is meant.
+    pub(crate) entry: Option<usize>,
+}
+
+/// Why there is no answer from the ledger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Failure {
+    /// A queue is full; nothing was written.
+    Overloaded,
+    /// The process is stopping; nothing was written.
+    Stopping,
+    /// The store cannot be asked; whether something was written is unknown.
+    StoreUnavailable,
+    /// More than the store takes in one append; nothing was written.
+    BatchTooLarge,
+    /// A bug or damage; the log has more.
+    Internal,
+}
+
+/// What came of a task.
+#[derive(Debug, Clone)]
+pub(crate) struct Outcome {
+    /// One answer per command; of a task that failed, the failing command's answer alone.
+    pub(crate) answers: Vec<Answer>,
+    /// The command that failed, if the task has several and did not take effect.
+    pub(crate) failed: Option<usize>,
+    /// The ledger's revision after it, or at which it was decided; `None`: there is no such ledger.
+    pub(crate) at: Option<Revision>,
+}
+
+impl Outcome {
+    pub(crate) fn failure(failure: Failure) -> Self {
+        Self {
+            answers: vec![Answer::Failed(failure)],
+            failed: Some(0),
+            at: None,
+        }
+    }
+}
+
+/// Where a task's outcome goes. Dropping it unanswered tells the waiting caller so.
+#[derive(Debug)]
+pub(crate) struct Reply {
+    collector: Arc<Collector>,
+    index: usize,
+}
+
+impl Reply {
+    pub(crate) fn send(self, outcome: Outcome) {
+        self.collector.put(self.index, outcome);
+    }
+}
+
+/// Gathers the outcomes of all tasks of one request.
+#[derive(Debug)]
+struct Collector {
+    state: Mutex<Collected>,
+}
+
+#[derive(Debug)]
+struct Collected {
+    outcomes: Vec<Option<Outcome>>,
+    missing: usize,
+    done: Option<oneshot::Sender<Vec<Outcome>>>,
+    /// Held until the last outcome is there: what waits is counted until it no longer does.
+    permit: Option<OwnedSemaphorePermit>,
+}
+
+impl Collector {
+    fn put(&self, index: usize, outcome: Outcome) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(slot) = state.outcomes.get_mut(index) else {
+            return;
+        };
+        assert!(slot.is_none(), "a task is answered once");
+        *slot = Some(outcome);
+        state.missing -= 1;
+        if state.missing > 0 {
+            return;
+        }
+        let outcomes = std::mem::take(&mut state.outcomes).into_iter().flatten();
+        let outcomes: Vec<Outcome> = outcomes.collect();
+        drop(state.permit.take());
+        if let Some(done) = state.done.take() {
+            // The caller may have gone; the effect stands either way.
+            drop(done.send(outcomes));
+        }
+    }
+}
+
+/// Makes the tasks of one request, and the place where their outcomes arrive together, in order.
+pub(crate) fn tasks(
+    groups: Vec<Vec<Work>>,
+    permit: Option<OwnedSemaphorePermit>,
+) -> (Vec<Task>, oneshot::Receiver<Vec<Outcome>>) {
+    let (done, outcomes) = oneshot::channel();
+    let collector = Arc::new(Collector {
+        state: Mutex::new(Collected {
+            outcomes: vec![None; groups.len()],
+            missing: groups.len(),
+            done: Some(done),
+            permit,
+        }),
+    });
+    let tasks = groups
+        .into_iter()
+        .enumerate()
+        .map(|(index, works)| Task {
+            works,
+            reply: Reply {
+                collector: Arc::clone(&collector),
+                index,
+            },
+            again: false,
+        })
+        .collect();
+    (tasks, outcomes)
+}

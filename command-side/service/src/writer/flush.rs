@@ -1,0 +1,77 @@
+//! The index's way to disk, in the background.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::{Writer, joined};
+use crate::index::{Flush, IndexError, LedgerIndex};
+use crate::work::Failure;
+
+/// Index entries that are worth a write of their own.
+const FLUSH_ENTRIES: usize = 8_192;
+/// How long fewer entries may wait.
+pub(super) const FLUSH_AFTER: Duration = Duration::from_secs(1);
+
+impl Writer {
+    /// Begins to write index entries of durable events to disk if it is time.
+    pub(super) fn start_flush(&mut self) {
+        let waiting = self.index.unflushed();
+        let waited = self.last_flush.elapsed() >= FLUSH_AFTER;
+        let due = waiting > 0 && (waited || (waiting >= FLUSH_ENTRIES && !self.flush_failed));
+        if !due || self.flushing.is_some() {
+            return;
+        }
+        let Some(flush) = self.index.take_flush(self.durable) else {
+            return;
+        };
+        let disk = Arc::clone(self.index.disk());
+        let ledger = self.index.ledger().clone();
+        let write = tokio::task::spawn_blocking(move || {
+            let written = LedgerIndex::write(&disk, &ledger, &flush);
+            (flush, written)
+        });
+        self.flushing = Some(write);
+    }
+
+    pub(super) fn flushed(&mut self, done: Option<(Flush, Result<(), IndexError>)>) {
+        self.flushing = None;
+        self.last_flush = Instant::now();
+        self.flush_failed = !matches!(&done, Some((_, Ok(()))));
+        match done {
+            Some((flush, Ok(()))) => self.index.flush_done(&flush),
+            Some((_, Err(error))) => tracing::error!(
+                ledger = %self.state.id(),
+                error = &error as &dyn std::error::Error,
+                "the ledger's index cannot be written; it is kept in memory for now"
+            ),
+            None => {}
+        }
+    }
+
+    /// Leaves the index on disk as far as the log goes, so that the next load need not rebuild it.
+    pub(super) async fn finish(&mut self) -> Result<(), Failure> {
+        loop {
+            self.end_flush().await;
+            if self.flush_failed {
+                // It is rebuilt from the log.
+                return Ok(());
+            }
+            self.last_flush = self
+                .last_flush
+                .checked_sub(FLUSH_AFTER)
+                .unwrap_or(self.last_flush);
+            self.start_flush();
+            if self.flushing.is_none() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Waits for a flush that is under way.
+    pub(super) async fn end_flush(&mut self) {
+        if let Some(write) = &mut self.flushing {
+            let done = joined(Some(write)).await;
+            self.flushed(done);
+        }
+    }
+}

@@ -1,0 +1,252 @@
+//! Loading: the state by replay of the log, the index from disk where its marker is true of the log.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use daybook_domain::{Corrupt, Ledger, evolve};
+use daybook_events::Invalid;
+use daybook_events::envelope::RecordedEvent;
+use daybook_events::ids::{EventId, GenerationId, LedgerId, Revision};
+use daybook_store::ReadError;
+
+use crate::index::{Disk, IndexError, LedgerIndex, Marker};
+use crate::measure;
+use crate::service::Shared;
+use crate::work::{Failure, Record};
+
+/// Events that one read of a replay asks for.
+const PAGE_EVENTS: usize = 2_000;
+/// Index entries of a replay that are written at a time, so that a rebuild is bounded in memory.
+const FLUSH_ENTRIES: usize = 50_000;
+/// Single events that are read together if no more than this many others lie between them.
+const GAP_MAX: u64 = 16;
+/// Events that one read of single events may span.
+const SPAN_MAX: u64 = 1_000;
+
+/// A ledger could not be loaded, or what it names could not be read.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum LoadError {
+    #[error("failed to read the event store")]
+    Store(#[from] ReadError),
+    #[error("failed to use the ledgers' index")]
+    Index(#[from] IndexError),
+    #[error("failed to read a stored event")]
+    Event(#[from] Invalid),
+    #[error("the history breaks a law of the ledger")]
+    Corrupt(#[from] Corrupt),
+    #[error("failed to run a blocking task")]
+    Task(#[from] tokio::task::JoinError),
+    #[error("the store ends at {now:?}, but {before:?} was acknowledged")]
+    Shrunk {
+        before: Option<Revision>,
+        now: Option<Revision>,
+    },
+    #[error("revision {0} is in the index, but not in the store")]
+    Missing(Revision),
+}
+
+impl LoadError {
+    pub(super) fn failure(&self) -> Failure {
+        match self {
+            Self::Store(_) | Self::Index(_) | Self::Shrunk { .. } | Self::Missing(_) => {
+                Failure::StoreUnavailable
+            }
+            Self::Event(_) | Self::Corrupt(_) | Self::Task(_) => Failure::Internal,
+        }
+    }
+
+    pub(super) fn log(&self, ledger: &LedgerId) {
+        tracing::error!(
+            %ledger,
+            error = self as &dyn std::error::Error,
+            "the ledger cannot be read"
+        );
+    }
+}
+
+/// Loads a ledger that is not in memory.
+pub(super) async fn first(
+    shared: &Shared,
+    ledger: &LedgerId,
+) -> Result<(Ledger, LedgerIndex), LoadError> {
+    let head = shared.store.head().await?;
+    let marker = checked_marker(shared, ledger, head.generation).await?;
+    let mut index = LedgerIndex::new(
+        ledger.clone(),
+        head.generation,
+        Arc::clone(&shared.disk),
+        marker.map(|marker| marker.revision),
+        shared.config.index_recent_max,
+    );
+    let flushed = index.flushed();
+    let state = replay(shared, &mut index, flushed).await?;
+    Ok((state, index))
+}
+
+/// Loads a ledger again whose index holds everything up to `known`.
+pub(super) async fn again(
+    shared: &Shared,
+    index: &mut LedgerIndex,
+    known: Option<Revision>,
+) -> Result<Ledger, LoadError> {
+    let state = replay(shared, index, known).await?;
+    if state.revision() < known {
+        return Err(LoadError::Shrunk {
+            before: known,
+            now: state.revision(),
+        });
+    }
+    Ok(state)
+}
+
+/// Replays the whole log; events after `known` are added to the index.
+async fn replay(
+    shared: &Shared,
+    index: &mut LedgerIndex,
+    known: Option<Revision>,
+) -> Result<Ledger, LoadError> {
+    let ledger = index.ledger().clone();
+    let mut state = Ledger::new(ledger.clone());
+    loop {
+        let from = super::expected(state.revision()).next();
+        let page = shared.store.read_ledger(&ledger, from, PAGE_EVENTS).await?;
+        if page.is_empty() {
+            return Ok(state);
+        }
+        for stored in page {
+            let event = stored.event()?;
+            evolve(&mut state, stored.revision, stored.recorded_at, &event)?;
+            if Some(stored.revision) > known {
+                let meta = stored.parsed_meta()?;
+                index.add(stored.revision, stored.id, meta.key.as_ref(), &event);
+            }
+        }
+        if index.unflushed() >= FLUSH_ENTRIES {
+            flush(index, state.revision()).await?;
+        }
+        // A long history is read on a thread that others need as well.
+        tokio::task::yield_now().await;
+    }
+}
+
+async fn flush(index: &mut LedgerIndex, durable: Option<Revision>) -> Result<(), LoadError> {
+    let Some(flush) = index.take_flush(durable) else {
+        return Ok(());
+    };
+    let disk = Arc::clone(index.disk());
+    let ledger = index.ledger().clone();
+    let written = tokio::task::spawn_blocking(move || {
+        LedgerIndex::write(&disk, &ledger, &flush).map(|()| flush)
+    });
+    index.flush_done(&written.await??);
+    Ok(())
+}
+
+/// The marker if it is true of the log; else what the disk knows of this ledger is wiped.
+async fn checked_marker(
+    shared: &Shared,
+    ledger: &LedgerId,
+    generation: GenerationId,
+) -> Result<Option<Marker>, LoadError> {
+    let of = ledger.clone();
+    let found = blocking(&shared.disk, move |disk| disk.marker(&of)).await?;
+    let Some(marker) = found else {
+        return Ok(None);
+    };
+    let there = shared.store.read_ledger(ledger, marker.revision, 1).await?;
+    let is_true = marker.generation == generation
+        && there
+            .first()
+            .is_some_and(|event| event.id == marker.event_id && event.revision == marker.revision);
+    if is_true {
+        return Ok(Some(marker));
+    }
+    tracing::warn!(
+        %ledger,
+        index.revision = %marker.revision,
+        "the ledger's index belongs to another log; it is rebuilt"
+    );
+    measure::index_rebuilt();
+    let of = ledger.clone();
+    blocking(&shared.disk, move |disk| disk.wipe(&of)).await?;
+    Ok(None)
+}
+
+async fn blocking<T: Send + 'static>(
+    disk: &Arc<Disk>,
+    work: impl FnOnce(&Disk) -> Result<T, IndexError> + Send + 'static,
+) -> Result<T, LoadError> {
+    let disk = Arc::clone(disk);
+    Ok(tokio::task::spawn_blocking(move || work(&disk)).await??)
+}
+
+/// The durable events at these revisions (ascending), neighbours read together.
+pub(super) async fn read_records(
+    shared: &Shared,
+    ledger: &LedgerId,
+    wanted: &[Revision],
+) -> Result<HashMap<Revision, Arc<Record>>, LoadError> {
+    let mut records = HashMap::with_capacity(wanted.len());
+    let mut rest = wanted;
+    while let Some((first, _)) = rest.split_first() {
+        let together = run_of(rest, *first);
+        let (run, after) = rest.split_at(together);
+        let last = run.last().copied().unwrap_or(*first);
+        let mut from = *first;
+        while from <= last {
+            let span = usize::try_from(last.get() - from.get() + 1).unwrap_or(usize::MAX);
+            let page = shared.store.read_ledger(ledger, from, span).await?;
+            let Some(reached) = page.last().map(|event| event.revision) else {
+                return Err(LoadError::Missing(from));
+            };
+            keep(&mut records, run, page)?;
+            from = reached.plus(1);
+        }
+        rest = after;
+    }
+    Ok(records)
+}
+
+/// How many of the revisions are read together with the first.
+fn run_of(wanted: &[Revision], first: Revision) -> usize {
+    let mut last = first;
+    let mut count = 0;
+    for revision in wanted {
+        let near = revision.get() - last.get() <= GAP_MAX;
+        if !near || revision.get() - first.get() >= SPAN_MAX {
+            break;
+        }
+        last = *revision;
+        count += 1;
+    }
+    count
+}
+
+fn keep(
+    records: &mut HashMap<Revision, Arc<Record>>,
+    run: &[Revision],
+    page: Vec<RecordedEvent>,
+) -> Result<(), LoadError> {
+    for stored in page {
+        if run.binary_search(&stored.revision).is_ok() {
+            records.insert(stored.revision, Arc::new(Record::read(stored)?));
+        }
+    }
+    Ok(())
+}
+
+/// Whether a unit whose outcome is unknown is in the log: its first event is at its place.
+pub(super) async fn is_applied(
+    shared: &Shared,
+    ledger: &LedgerId,
+    first: Option<(Revision, EventId)>,
+) -> Result<bool, LoadError> {
+    // A zero-event append writes nothing: it is simply asked again.
+    let Some((at, id)) = first else {
+        return Ok(false);
+    };
+    let there = shared.store.read_ledger(ledger, at, 1).await?;
+    Ok(there
+        .first()
+        .is_some_and(|event| event.revision == at && event.id == id))
+}

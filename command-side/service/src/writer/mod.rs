@@ -1,0 +1,341 @@
+//! The ledger writer (D2): one task per loaded ledger.
+//!
+//! Drain the mailbox, look up what each command names, decide all of it against memory, append the
+//! events as one unit with the exact expected revision. *Decide ahead, never send ahead*: while one
+//! append is in flight, the next unit is decided on top of it and waits. *No reply from a state that
+//! is not durable*: an answer belongs to the unit that was open when it was decided, and is given
+//! once that unit, hence everything below it, is durable.
+
+mod flush;
+mod load;
+mod lookup;
+mod outcome;
+mod unit;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use daybook_domain::Ledger;
+use daybook_events::ids::{LedgerId, Revision};
+use daybook_events::time::Timestamp;
+use daybook_store::{AppendError, Appended, ExpectedRevision};
+use tokio::sync::{Notify, mpsc};
+use tokio::task::JoinHandle;
+
+use crate::index::{Flush, IndexError, LedgerIndex};
+use crate::measure;
+use crate::service::Shared;
+use crate::work::{Failure, Outcome, Task};
+use flush::FLUSH_AFTER;
+use unit::{Decided, OpenUnit};
+
+/// Entries beyond the index's own bound at which the writer waits for the disk.
+const UNFLUSHED_MAX: usize = 500_000;
+
+/// Runs the writer until its mailbox is closed or the ledger is let go.
+pub(crate) async fn run(
+    shared: Arc<Shared>,
+    ledger: LedgerId,
+    mut mailbox: mpsc::Receiver<Vec<Task>>,
+    retire: Arc<Notify>,
+) {
+    let failure = match load::first(&shared, &ledger).await {
+        Ok((state, index)) => {
+            shared.store_answers();
+            let mut writer = Writer::new(shared, state, index);
+            match writer.serve(&mut mailbox, &retire).await {
+                Ok(()) => return,
+                Err(failure) => {
+                    writer.fail_all(failure);
+                    writer.end_flush().await;
+                    failure
+                }
+            }
+        }
+        Err(error) => {
+            shared.store_fails("the event store cannot be read");
+            error.log(&ledger);
+            error.failure()
+        }
+    };
+    // The state is gone: whoever still waits is told so, and the next request loads afresh.
+    mailbox.close();
+    while let Some(tasks) = mailbox.recv().await {
+        for task in tasks {
+            answer(task, Outcome::failure(failure));
+        }
+    }
+}
+
+struct InFlight {
+    decided: Decided,
+    append: JoinHandle<Result<Appended, AppendError>>,
+    began: Instant,
+}
+
+type Flushing = JoinHandle<(Flush, Result<(), IndexError>)>;
+
+struct Writer {
+    shared: Arc<Shared>,
+    /// The state with everything decided so far, durable or not.
+    state: Ledger,
+    index: LedgerIndex,
+    /// The last revision that is known to be durable.
+    durable: Option<Revision>,
+    /// Taken from the mailbox, not decided yet.
+    pending: VecDeque<Task>,
+    open: OpenUnit,
+    in_flight: Option<InFlight>,
+    flushing: Option<Flushing>,
+    last_flush: Instant,
+    /// The last flush failed: the next one waits its time, however much there is.
+    flush_failed: bool,
+    attempts: u32,
+    /// Tasks that are appended alone, because together they were too large for the store.
+    alone: usize,
+    /// Bytes after which a unit takes no more: the configuration's, or less if the store said so.
+    unit_bytes_max: usize,
+    /// Whether anything came in yet.
+    served: bool,
+}
+
+enum Wake {
+    Appended(Box<Result<Appended, AppendError>>),
+    Mail(Option<Vec<Task>>),
+    Flushed(Box<Option<(Flush, Result<(), IndexError>)>>),
+    Retire,
+    FlushTime,
+    Idle,
+}
+
+impl Writer {
+    fn new(shared: Arc<Shared>, state: Ledger, index: LedgerIndex) -> Self {
+        let now = now(&shared, state.last_recorded_at());
+        let open = OpenUnit::new(&state, now);
+        Self {
+            durable: state.revision(),
+            unit_bytes_max: shared.config.unit_bytes_max,
+            shared,
+            state,
+            index,
+            pending: VecDeque::new(),
+            open,
+            in_flight: None,
+            flushing: None,
+            last_flush: Instant::now(),
+            flush_failed: false,
+            attempts: 0,
+            alone: 0,
+            served: false,
+        }
+    }
+
+    async fn serve(
+        &mut self,
+        mailbox: &mut mpsc::Receiver<Vec<Task>>,
+        retire: &Notify,
+    ) -> Result<(), Failure> {
+        let mut ended = false;
+        loop {
+            self.decide_and_send().await;
+            self.start_flush();
+            if self.is_quiet() {
+                if ended {
+                    return self.finish().await;
+                }
+                // A ledger that does not exist leaves nothing behind.
+                if self.durable.is_none() && self.served {
+                    mailbox.close();
+                }
+            }
+            match self.next(mailbox, retire, ended).await {
+                Wake::Appended(result) => self.settle(*result).await?,
+                Wake::Mail(Some(tasks)) => self.take(tasks, mailbox),
+                Wake::Mail(None) => ended = true,
+                Wake::Flushed(done) => self.flushed(*done),
+                Wake::Retire | Wake::Idle => mailbox.close(),
+                Wake::FlushTime => {}
+            }
+        }
+    }
+
+    /// Waits for whatever comes first. Finished appends go before new work, so that those who wait
+    /// longest are answered first.
+    async fn next(
+        &mut self,
+        mailbox: &mut mpsc::Receiver<Vec<Task>>,
+        retire: &Notify,
+        ended: bool,
+    ) -> Wake {
+        // While the open unit is full, the mailbox fills up and its bound is felt (INV-9).
+        let takes = !ended && self.pending.is_empty() && !self.is_full();
+        let quiet = self.is_quiet();
+        let idle = Duration::from_secs(self.shared.config.idle_s);
+        let unflushed = self.index.unflushed() > 0 && self.flushing.is_none();
+        tokio::select! {
+            biased;
+            result = joined(self.in_flight.as_mut().map(|f| &mut f.append)) => {
+                let result = result.unwrap_or_else(|| Err(AppendError::Unknown {
+                    reason: "the append ended without an outcome".to_owned(),
+                }));
+                Wake::Appended(Box::new(result))
+            }
+            done = joined(self.flushing.as_mut()) => {
+                Wake::Flushed(Box::new(done))
+            }
+            tasks = mailbox.recv(), if takes => Wake::Mail(tasks),
+            () = retire.notified(), if !ended && quiet => Wake::Retire,
+            () = tokio::time::sleep(FLUSH_AFTER), if unflushed => Wake::FlushTime,
+            () = tokio::time::sleep(idle), if !ended && quiet && !unflushed => Wake::Idle,
+        }
+    }
+
+    fn take(&mut self, tasks: Vec<Task>, mailbox: &mut mpsc::Receiver<Vec<Task>>) {
+        self.served = true;
+        self.pending.extend(tasks);
+        // Drain what waits already, as much as one unit may take.
+        while self.pending.len() < self.shared.config.unit_commands_max {
+            match mailbox.try_recv() {
+                Ok(tasks) => self.pending.extend(tasks),
+                Err(mpsc::error::TryRecvError::Empty | mpsc::error::TryRecvError::Disconnected) => {
+                    break;
+                }
+            }
+        }
+        measure::mailbox_depth(mailbox.len());
+    }
+
+    /// Nothing waits, nothing is under way.
+    fn is_quiet(&self) -> bool {
+        self.pending.is_empty() && self.open.is_untouched() && self.in_flight.is_none()
+    }
+
+    fn is_full(&self) -> bool {
+        let config = &self.shared.config;
+        let commands_max = if self.alone > 0 {
+            1
+        } else {
+            config.unit_commands_max
+        };
+        self.open.commands() >= commands_max
+            || self.open.bytes() >= self.unit_bytes_max
+            || self.index.unflushed() >= UNFLUSHED_MAX
+    }
+
+    /// Works until an append is in flight or nothing waits. A unit without events may be answered at
+    /// once: then what did not fit into it goes on in the next.
+    async fn decide_and_send(&mut self) {
+        loop {
+            self.decide_pending().await;
+            self.send();
+            if self.in_flight.is_some() || self.pending.is_empty() || self.is_full() {
+                return;
+            }
+        }
+    }
+
+    /// Decides what waits on top of everything decided before, as far as the open unit takes it.
+    async fn decide_pending(&mut self) {
+        while !self.pending.is_empty() && !self.is_full() {
+            let room = self
+                .shared
+                .config
+                .unit_commands_max
+                .saturating_sub(self.open.commands());
+            let batch = self.pending.len().min(room.max(1));
+            let mut tasks: VecDeque<Task> = self.pending.drain(..batch).collect();
+            let past = match self.look_up(&tasks).await {
+                Ok(past) => past,
+                Err(error) => {
+                    error.log(self.state.id());
+                    for task in tasks {
+                        answer(task, Outcome::failure(error.failure()));
+                    }
+                    continue;
+                }
+            };
+            if self.open.is_untouched() {
+                // "Now" of a unit is when its first command is decided (D11).
+                self.open
+                    .begin(now(&self.shared, self.state.last_recorded_at()));
+            }
+            while let Some(task) = tasks.pop_front() {
+                self.decide(task, &past);
+                if self.is_full() {
+                    break;
+                }
+            }
+            // What no longer fits waits at the front; it is looked up again on top of this unit.
+            while let Some(task) = tasks.pop_back() {
+                self.pending.push_front(task);
+            }
+        }
+    }
+
+    /// Sends the open unit unless one is in flight already.
+    fn send(&mut self) {
+        while self.in_flight.is_none() && !self.open.is_untouched() {
+            let (unit, decided) = self.open.close(&self.state);
+            self.alone = self.alone.saturating_sub(1);
+            if unit.is_empty() && !self.shared.config.multi_writer {
+                // Decided on a durable state, and nobody else may write: true as it stands.
+                decided.answer();
+                continue;
+            }
+            let store = Arc::clone(&self.shared.store);
+            self.in_flight = Some(InFlight {
+                append: tokio::spawn(async move { store.append(unit).await }),
+                decided,
+                began: Instant::now(),
+            });
+        }
+    }
+
+    /// Answers everybody with the same failure.
+    fn fail_all(&mut self, failure: Failure) {
+        if let Some(flight) = self.in_flight.take() {
+            flight.decided.fail(failure);
+        }
+        let (_, on_top) = self.open.close(&self.state);
+        on_top.fail(failure);
+        for task in self.pending.drain(..) {
+            answer(task, Outcome::failure(failure));
+        }
+    }
+}
+
+/// The output of a spawned task; waits for ever if there is none. `None`: it panicked.
+async fn joined<T>(task: Option<&mut JoinHandle<T>>) -> Option<T> {
+    match task {
+        Some(task) => match task.await {
+            Ok(output) => Some(output),
+            Err(error) => {
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "a task of a ledger writer ended without an outcome"
+                );
+                None
+            }
+        },
+        None => std::future::pending().await,
+    }
+}
+
+/// A unit's `recorded_at`: the clock, but always after the ledger's last.
+fn now(shared: &Shared, last: Option<Timestamp>) -> Timestamp {
+    let micros = shared.clock.now_micros();
+    let epoch = Timestamp::try_from_micros(0);
+    let now = Timestamp::try_from_micros(micros).or(epoch);
+    now.map_or_else(|| unit::EPOCH, |now| now.after(last))
+}
+
+pub(crate) fn answer(task: Task, outcome: Outcome) {
+    measure::answered(&task, &outcome);
+    task.reply.send(outcome);
+}
+
+/// Where a stream is, as an expectation.
+pub(crate) fn expected(last: Option<Revision>) -> ExpectedRevision {
+    ExpectedRevision::from_last(last)
+}

@@ -1,0 +1,203 @@
+//! Bad input: the right code, and nothing written.
+
+use serde_json::json;
+
+use crate::harness::{BULK, Bench, PAY};
+
+fn with_amount(amount: &str) -> String {
+    format!(
+        r#"{{"postings":[{{"debit":"assets:bank","credit":"users:1","amount":{amount},"asset":"USD"}}]}}"#
+    )
+}
+
+fn entries(count: usize) -> String {
+    let entry = r#"{"account":"assets:bank","direction":"debit","amount":1,"asset":"USD"}"#;
+    format!(r#"{{"entries":[{}]}}"#, vec![entry; count].join(","))
+}
+
+#[actix_web::test]
+async fn what_is_wrong_by_itself_is_400_with_a_pointer_and_writes_nothing() {
+    let bench = Bench::start().await;
+    bench.acme().await;
+    let amount = "/postings/0/amount";
+    let ok = with_amount("1");
+    let deep = "[".repeat(100_000);
+    let cases: Vec<(String, &str)> = vec![
+        (String::new(), ""),
+        ("{".to_owned(), ""),
+        ("null".to_owned(), ""),
+        ("[]".to_owned(), ""),
+        (format!("{ok}{ok}"), ""),
+        (ok.replacen('{', r#"{"colour":"red","#, 1), "/colour"),
+        (ok.replacen('{', r#"{"code":"a","code":"b","#, 1), "/code"),
+        (
+            ok.replacen('{', r#"{"metadata":{"a":"1","a":"2"},"#, 1),
+            "/metadata/a",
+        ),
+        (
+            ok.replacen('{', r#"{"metadata":{"a":1},"#, 1),
+            "/metadata/a",
+        ),
+        (
+            ok.replacen('{', r#"{"metadata":{"sealed":"x"},"#, 1),
+            "/metadata/sealed",
+        ),
+        (
+            ok.replacen('{', r#"{"description":"a\u0000b","#, 1),
+            "/description",
+        ),
+        (
+            ok.replacen('{', "{\"description\":\"a\0b\",", 1),
+            "/description",
+        ),
+        (
+            ok.replacen('{', r#"{"description":"\ud800","#, 1),
+            "/description",
+        ),
+        (
+            ok.replacen('{', r#"{"effective_at":"2026-02-30","#, 1),
+            "/effective_at",
+        ),
+        (ok.replacen('{', r#"{"status":"pending","#, 1), "/status"),
+        (
+            ok.replacen('{', r#"{"id":"{0198c5e23f4b7c529d0e1a2b3c4d5e6f}","#, 1),
+            "/id",
+        ),
+        (ok.replacen('{', r#"{"entries":[],"#, 1), "/postings"),
+        (with_amount("1.5"), amount),
+        (with_amount("1.0"), amount),
+        (with_amount("1e3"), amount),
+        (with_amount("-1"), amount),
+        (with_amount("0"), amount),
+        (with_amount("\"0\""), amount),
+        (with_amount("\"007\""), amount),
+        (with_amount("\"+1\""), amount),
+        (with_amount("\"1e3\""), amount),
+        (with_amount("9007199254740992"), amount),
+        (with_amount("10000000000000000000000000000000"), amount),
+        (with_amount("\"10000000000000000000000000000000\""), amount),
+        (with_amount("null"), amount),
+        (with_amount("[1]"), amount),
+        (ok.replace("USD", "usd"), "/postings/0/asset"),
+        (ok.replace("users:1", "users: 1"), "/postings/0/credit"),
+        (
+            ok.replace("\"users:1\"", r#"{"split":[]}"#),
+            "/postings/0/credit",
+        ),
+        (
+            r#"[null,null,null,null,null,null,null,null,null,null]"#.to_owned(),
+            "",
+        ),
+        (
+            ok.replace(r#"[{"debit""#, r#"[["USD",1],{"debit""#),
+            "/postings/0",
+        ),
+        (entries(1), "/entries"),
+        (entries(1_001), "/entries"),
+        (deep.clone(), ""),
+        (format!(r#"{{"metadata":{{"a":{deep}"#), "/metadata/a"),
+        (format!(r#"{{"x":{deep}"#), "/x"),
+    ];
+    for (body, pointer) in cases {
+        let reply = bench
+            .request(PAY, &[("Idempotency-Key", "k")], body.as_bytes())
+            .await;
+        let shown: String = body.chars().take(100).collect();
+        assert_eq!(reply.status, 400, "{shown}: {:?}", reply.bytes);
+        assert_eq!(
+            reply.header("Content-Type"),
+            Some("application/problem+json")
+        );
+        let problem = reply.json();
+        assert_eq!(problem["code"], "validation", "{shown}");
+        assert_eq!(
+            problem["errors"][0]["pointer"], pointer,
+            "{shown}: {problem}"
+        );
+    }
+    assert_eq!(bench.events("acme").await.len(), 3);
+}
+
+#[actix_web::test]
+async fn bytes_that_are_not_utf8_are_400() {
+    let bench = Bench::start().await;
+    bench.acme().await;
+    let mut body = with_amount("1")
+        .replacen('{', "{\"description\":\"?\",", 1)
+        .into_bytes();
+    let at = body.iter().position(|byte| *byte == b'?').unwrap();
+    body[at] = 0xff;
+    let key = [("Idempotency-Key", "k")];
+    bench
+        .request(PAY, &key, &body)
+        .await
+        .expect_code(400, "validation");
+    bench
+        .request(BULK, &key, &body)
+        .await
+        .expect_code(400, "validation");
+    assert_eq!(bench.events("acme").await.len(), 3);
+}
+
+#[actix_web::test]
+async fn bodies_over_the_limit_are_413_and_other_media_415() {
+    let bench = Bench::start().await;
+    bench.acme().await;
+    let key = [("Idempotency-Key", "k")];
+    let mut body = with_amount("1").into_bytes();
+    body.resize((256 << 10) + 1, b' ');
+    bench
+        .request(PAY, &key, &body)
+        .await
+        .expect_code(413, "too_large");
+    body.resize((16 << 20) + 1, b' ');
+    bench
+        .request(BULK, &key, &body)
+        .await
+        .expect_code(413, "too_large");
+    let headers = [("Idempotency-Key", "k"), ("Content-Type", "text/plain")];
+    bench
+        .request(PAY, &headers, b"{}")
+        .await
+        .expect_code(415, "media_type");
+    assert_eq!(bench.events("acme").await.len(), 3);
+}
+
+#[actix_web::test]
+async fn what_a_rule_refuses_is_422_with_the_entry() {
+    let bench = Bench::start().await;
+    bench.acme().await;
+    let entry = |account: &str, direction: &str, amount: u64, asset: &str| json!({"account": account, "direction": direction, "amount": amount, "asset": asset});
+    let bank = entry("assets:bank", "debit", 5, "USD");
+    for (second, code, index) in [
+        (entry("nobody", "credit", 5, "USD"), "account_not_found", 1),
+        (entry("users:1", "credit", 4, "USD"), "unbalanced", 0),
+        (entry("users:1", "credit", 5, "NOPE"), "asset_unknown", 1),
+    ] {
+        let body = json!({"entries": [bank, second]});
+        let reply = bench
+            .post(PAY, Some("k"), &body)
+            .await
+            .expect_code(422, code);
+        assert_eq!(reply.json()["index"], index);
+        assert_eq!(reply.revision(), Some(2));
+    }
+    assert_eq!(bench.events("acme").await.len(), 3);
+}
+
+#[actix_web::test]
+async fn a_key_that_no_header_may_carry_is_400() {
+    let bench = Bench::start().await;
+    bench.acme().await;
+    let body = with_amount("1");
+    let long = "k".repeat(256);
+    for key in ["", "\"\"", long.as_str(), "\u{e4}"] {
+        let reply = bench
+            .request(PAY, &[("Idempotency-Key", key)], body.as_bytes())
+            .await;
+        assert_eq!(
+            reply.expect_code(400, "validation").json()["errors"][0]["pointer"],
+            "Idempotency-Key"
+        );
+    }
+}
