@@ -4,6 +4,7 @@ use std::io::IsTerminal;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use daybook_events::names::PARTITIONS;
 use daybook_platform::auth::DevKey;
 use daybook_platform::telemetry::LogFormat;
 
@@ -67,7 +68,7 @@ pub(in crate::cli) struct UpArgs {
     #[arg(long, env = "DAYBOOK_AUDIENCE", value_name = "AUD", default_value = DevKey::AUDIENCE)]
     pub(super) audience: String,
     /// Partitions of the feed; fixed for the life of an event store
-    #[arg(long, env = "DAYBOOK_PARTITIONS", default_value_t = 8)]
+    #[arg(long, env = "DAYBOOK_PARTITIONS", default_value_t = PARTITIONS)]
     #[arg(value_parser = clap::value_parser!(u16).range(1..=256))]
     pub(super) partitions: u16,
     /// How log lines look [default: pretty in a terminal, else json]

@@ -95,6 +95,15 @@ pub(super) fn reachable(mut address: SocketAddr) -> SocketAddr {
 /// first there is no use in starting, with the second commands are taken and reads answer 503.
 pub(super) async fn check_database(url: &str) -> Result<(), Failure> {
     let shown = redact_url(url);
+    // The driver would take any scheme for its own.
+    if !["postgres://", "postgresql://"]
+        .iter()
+        .any(|scheme| url.starts_with(scheme))
+    {
+        return Err(Failure::new(format!(
+            "DATABASE_URL is not usable: {shown} does not begin with postgres://"
+        )));
+    }
     let options = PgConnectOptions::from_str(url)
         .map_err(|error| Failure::new(format!("DATABASE_URL is not usable: {}", chain(&error))))?
         .disable_statement_logging();
