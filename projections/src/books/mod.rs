@@ -1,0 +1,103 @@
+//! The projection `books`: ledgers, assets, accounts, balances, transactions, entries.
+//!
+//! One projection, so that all of them share one revision. [`fold`] is pure: what the rows were and
+//! the events give what the rows become. [`load`] reads the one, [`write`] writes the other, one
+//! statement a table and batch.
+
+mod copy;
+mod decode;
+mod fold;
+mod load;
+mod rows;
+#[cfg(test)]
+mod tests;
+mod write;
+
+use std::collections::BTreeMap;
+
+use daybook_events::envelope::RecordedEvent;
+use daybook_events::ids::{EventId, GenerationId, LedgerId, Position, Revision};
+use sqlx::PgConnection;
+
+pub(crate) use write::clear;
+
+/// The projection's name.
+pub(crate) const NAME: &str = "books";
+/// The version of its tables; also the number in their schema's name.
+pub(crate) const VERSION: i32 = 1;
+
+/// The ledgers that a batch touched, and where each is now.
+pub(crate) type Touched = BTreeMap<LedgerId, Revision>;
+
+/// An event that the books cannot take. Trying again cannot help.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("event {id} (ledger {ledger}, revision {revision}, position {position}): {rule}")]
+pub(crate) struct Corrupt {
+    /// The event.
+    pub(crate) id: EventId,
+    /// Its ledger.
+    pub(crate) ledger: LedgerId,
+    /// Its place there.
+    pub(crate) revision: Revision,
+    /// Its place in the store's order.
+    pub(crate) position: Position,
+    /// What it breaks.
+    pub(crate) rule: Rule,
+}
+
+/// What a corrupt event breaks.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Rule {
+    /// The event and the rows do not follow each other: one of the two is wrong.
+    #[error("the rows are at revision {at:?}, so it does not follow (INV-8)")]
+    Revision {
+        /// The last revision in the rows.
+        at: Option<Revision>,
+    },
+    /// Its stored form cannot be read.
+    #[error("it cannot be read: {0}")]
+    Unreadable(String),
+    /// Debits and credits differ.
+    #[error("debits and credits of {asset} differ (INV-1)")]
+    Unbalanced {
+        /// The asset.
+        asset: String,
+    },
+    /// A turnover beyond every bound.
+    #[error("the turnover of {account} goes beyond the largest balance")]
+    Overflow {
+        /// The account.
+        account: String,
+    },
+    /// The reversed transaction is not in the rows, or was reversed before.
+    #[error("it reverses a transaction that is not there or already reversed")]
+    Reversal,
+}
+
+/// Why a batch was not applied.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum BooksError {
+    #[error("an event breaks a law of the books")]
+    Corrupt(#[from] Box<Corrupt>),
+    #[error("a row in the database cannot be read: {0}")]
+    Row(&'static str),
+    #[error("failed to write the books")]
+    Database(#[from] sqlx::Error),
+}
+
+/// Applies events, in order, inside the caller's transaction.
+pub(crate) async fn apply(
+    connection: &mut PgConnection,
+    generation: GenerationId,
+    events: &[RecordedEvent],
+) -> Result<Touched, BooksError> {
+    let decoded = decode::all(events)?;
+    let prior = load::load(connection, &decoded).await?;
+    let delta = fold::fold(&prior, &decoded)?;
+    write::write(connection, generation, &delta).await?;
+    Ok(delta
+        .ledgers
+        .iter()
+        .map(|row| (row.ledger.clone(), row.state.revision))
+        .collect())
+}
