@@ -15,6 +15,8 @@ const KEY_BYTES_MAX: usize = 255;
 pub struct Item {
     /// Where it stands in the file, from 1 on.
     pub line: u64,
+    /// Whether it is a transaction; else it is another action of the bulk endpoint.
+    pub is_transaction: bool,
     /// The item as one line of JSON.
     pub json: String,
 }
@@ -127,6 +129,7 @@ fn item(line: u64, text: &[u8], name: &str) -> Result<Item, LineError> {
     let fields: BTreeMap<String, &RawValue> =
         serde_json::from_str(text).map_err(|source| LineError::Json { line, source })?;
     let has_action = fields.contains_key("action");
+    let is_transaction = !has_action || names_transaction(&fields);
     let repeatable = if has_action {
         fields.contains_key("idempotency_key") || has_id(&fields)
     } else {
@@ -135,6 +138,7 @@ fn item(line: u64, text: &[u8], name: &str) -> Result<Item, LineError> {
     if repeatable {
         return Ok(Item {
             line,
+            is_transaction,
             json: text.to_owned(),
         });
     }
@@ -144,17 +148,24 @@ fn item(line: u64, text: &[u8], name: &str) -> Result<Item, LineError> {
         Some(rest) if has_action => format!(r#"{{"idempotency_key":"{key}",{rest}"#),
         _ => format!(r#"{{"action":"transaction","idempotency_key":"{key}","data":{text}}}"#),
     };
-    Ok(Item { line, json })
+    Ok(Item {
+        line,
+        is_transaction,
+        json,
+    })
 }
 
 /// Whether a transaction names its own id. Other actions have no id that makes a repetition safe.
 fn has_id(fields: &BTreeMap<String, &RawValue>) -> bool {
-    let is_transaction = fields
-        .get("action")
-        .is_some_and(|it| it.get() == r#""transaction""#);
     let data = fields.get("data").map_or("", |data| data.get());
     let data: Option<BTreeMap<String, &RawValue>> = serde_json::from_str(data).ok();
-    is_transaction && data.is_some_and(|data| data.contains_key("id"))
+    names_transaction(fields) && data.is_some_and(|data| data.contains_key("id"))
+}
+
+fn names_transaction(fields: &BTreeMap<String, &RawValue>) -> bool {
+    fields
+        .get("action")
+        .is_some_and(|it| it.get() == r#""transaction""#)
 }
 
 fn check_key(line: u64, key: &str) -> Result<(), LineError> {
@@ -169,11 +180,20 @@ fn check_key(line: u64, key: &str) -> Result<(), LineError> {
     }
 }
 
+/// A line that was sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Line {
+    /// Where it stands in the file, from 1 on.
+    pub number: u64,
+    /// Whether it is a transaction.
+    pub is_transaction: bool,
+}
+
 /// A part of the file that is sent as one request.
 #[derive(Debug, Default)]
 pub struct Batch {
-    /// The lines' numbers, by index of the request.
-    pub lines: Vec<u64>,
+    /// Where each item stands in the file, by index of the request.
+    pub lines: Vec<Line>,
     /// The request's body: NDJSON.
     pub body: String,
 }
@@ -187,7 +207,10 @@ impl Batch {
 
     /// Adds an item.
     pub fn push(&mut self, item: &Item) {
-        self.lines.push(item.line);
+        self.lines.push(Line {
+            number: item.line,
+            is_transaction: item.is_transaction,
+        });
         self.body.push_str(&item.json);
         self.body.push('\n');
     }
@@ -289,6 +312,7 @@ mod tests {
     fn a_batch_has_bounds_but_takes_one_item_always() {
         let item = Item {
             line: 1,
+            is_transaction: true,
             json: "x".repeat(100),
         };
         let mut batch = Batch::default();

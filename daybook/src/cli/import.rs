@@ -7,7 +7,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
-use self::client::{Client, Outcome, Rejection};
+use self::client::{Client, Outcome, Rejection, Tally};
 use self::progress::Progress;
 use super::{DataDirArg, given, runtime, say};
 use crate::data_dir::DataDir;
@@ -76,7 +76,7 @@ pub(super) fn run(args: &ImportArgs) -> Result<(), Failure> {
     work.progress.finish();
     say(&work.counts.to_string())?;
     sent?;
-    match work.counts.rejected {
+    match work.counts.items.rejected {
         0 => Ok(()),
         rejected => Err(Failure::new(format!("{rejected} lines were rejected"))),
     }
@@ -84,25 +84,23 @@ pub(super) fn run(args: &ImportArgs) -> Result<(), Failure> {
 
 #[derive(Debug, Default)]
 struct Counts {
-    applied: u64,
-    replayed: u64,
-    rejected: u64,
+    items: Tally,
+    transactions: Tally,
     revision: Option<u64>,
 }
 
 impl std::fmt::Display for Counts {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self {
-            applied,
-            replayed,
-            rejected,
-            ..
+            items,
+            transactions,
+            revision,
         } = self;
-        write!(
-            f,
-            "applied {applied}, replayed {replayed}, rejected {rejected}"
-        )?;
-        match self.revision {
+        write!(f, "{items}")?;
+        if items != transactions {
+            write!(f, " (transactions: {transactions})")?;
+        }
+        match revision {
             Some(revision) => write!(f, ", ledger at revision {revision}"),
             None => Ok(()),
         }
@@ -140,17 +138,17 @@ impl Work {
 
     async fn send(&mut self, batch: Batch) -> Result<(), Failure> {
         let Outcome {
-            applied,
-            replayed,
+            items,
+            transactions,
             revision,
             rejections,
         } = self.client.send(batch, &self.progress).await?;
-        self.counts.applied += applied;
-        self.counts.replayed += replayed;
+        let shown_before = self.counts.items.rejected;
+        self.counts.items.add(items);
+        self.counts.transactions.add(transactions);
         self.counts.revision = revision.or(self.counts.revision);
-        for rejection in rejections {
-            self.counts.rejected += 1;
-            match self.counts.rejected {
+        for (number, rejection) in (shown_before + 1..).zip(rejections) {
+            match number {
                 shown if shown <= REJECTIONS_SHOWN_MAX => {
                     let Rejection { line, code, detail } = rejection;
                     self.progress
@@ -163,7 +161,7 @@ impl Work {
                 _ => {}
             }
         }
-        let done = self.counts.applied + self.counts.replayed + self.counts.rejected;
+        let done = self.counts.items.all();
         self.progress.moved(self.items.bytes(), done);
         Ok(())
     }

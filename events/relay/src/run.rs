@@ -70,6 +70,7 @@ pub async fn run(
     };
     let mut pauses = pauses();
     let mut said: Option<String> = None;
+    let mut first = true;
     loop {
         let mut progress = false;
         let end = tokio::select! {
@@ -85,10 +86,17 @@ pub async fn run(
         relay.health.not_ready(end.to_string());
         if progress {
             pauses = self::pauses();
+            said = None;
         }
+        first &= matches!(end, SessionEnd::Disconnected);
         let why = chain(&end);
         if said.as_ref() != Some(&why) {
-            tracing::warn!("relay pauses: {why}");
+            // The first connection is made in the background: not being there yet is no warning.
+            if first {
+                tracing::info!("relay waits for NATS");
+            } else {
+                tracing::warn!("relay pauses: {why}");
+            }
             said = Some(why);
         }
         tokio::select! {

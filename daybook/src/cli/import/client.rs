@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep};
 
 use super::progress::Progress;
 use crate::failure::{Failure, chain};
-use crate::import::Batch;
+use crate::import::{Batch, Line};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// One request with its answer; longer than the service lets a request wait.
@@ -29,12 +29,57 @@ pub(super) struct Client {
     token: String,
 }
 
+/// How many items had which outcome.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Tally {
+    /// Applied now.
+    pub(super) applied: u64,
+    /// Applied before.
+    pub(super) replayed: u64,
+    /// Refused by a rule.
+    pub(super) rejected: u64,
+}
+
+impl Tally {
+    fn count(&mut self, status: &str) {
+        match status {
+            "applied" => self.applied += 1,
+            "replayed" => self.replayed += 1,
+            _ => self.rejected += 1,
+        }
+    }
+
+    pub(super) fn add(&mut self, other: Self) {
+        self.applied += other.applied;
+        self.replayed += other.replayed;
+        self.rejected += other.rejected;
+    }
+
+    pub(super) fn all(self) -> u64 {
+        self.applied + self.replayed + self.rejected
+    }
+}
+
+impl std::fmt::Display for Tally {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self {
+            applied,
+            replayed,
+            rejected,
+        } = self;
+        write!(
+            f,
+            "applied {applied}, replayed {replayed}, rejected {rejected}"
+        )
+    }
+}
+
 /// What became of a request's items.
 pub(super) struct Outcome {
-    /// How many were applied now.
-    pub(super) applied: u64,
-    /// How many had been applied before.
-    pub(super) replayed: u64,
+    /// All items.
+    pub(super) items: Tally,
+    /// The transactions among them.
+    pub(super) transactions: Tally,
     /// The ledger's revision afterwards.
     pub(super) revision: Option<u64>,
     /// What was rejected.
@@ -151,27 +196,30 @@ impl Client {
     }
 }
 
-fn outcome(answer: Answer, lines: &[u64]) -> Result<Outcome, Failure> {
+fn outcome(answer: Answer, lines: &[Line]) -> Result<Outcome, Failure> {
     if answer.results.len() != lines.len() {
         let (results, items) = (answer.results.len(), lines.len());
         let text = format!("the service answered {results} results for {items} items");
         return Err(Failure::new(text));
     }
     let mut outcome = Outcome {
-        applied: 0,
-        replayed: 0,
+        items: Tally::default(),
+        transactions: Tally::default(),
         revision: answer.revision,
         rejections: Vec::new(),
     };
     for result in answer.results {
-        match result.status.as_str() {
-            "applied" => outcome.applied += 1,
-            "replayed" => outcome.replayed += 1,
-            _ => outcome.rejections.push(Rejection {
-                line: lines.get(result.index).copied().unwrap_or_default(),
+        let line = lines.get(result.index);
+        outcome.items.count(&result.status);
+        if line.is_some_and(|line| line.is_transaction) {
+            outcome.transactions.count(&result.status);
+        }
+        if !matches!(&*result.status, "applied" | "replayed") {
+            outcome.rejections.push(Rejection {
+                line: line.map(|line| line.number).unwrap_or_default(),
                 code: result.code.unwrap_or(result.status),
                 detail: result.detail.unwrap_or_default(),
-            }),
+            });
         }
     }
     Ok(outcome)
@@ -231,7 +279,7 @@ fn retry_after(response: &Response) -> Option<Duration> {
 }
 
 /// A definite no to the whole request, in one line that names the line of the file it is about.
-async fn refused(what: &str, response: Response, lines: &[u64]) -> Failure {
+async fn refused(what: &str, response: Response, lines: &[Line]) -> Failure {
     let status = response.status();
     match response.json::<Problem>().await {
         Ok(problem) => Failure::new(format!("{what} was refused: {}", words(problem, lines))),
@@ -239,8 +287,12 @@ async fn refused(what: &str, response: Response, lines: &[u64]) -> Failure {
     }
 }
 
-fn words(problem: Problem, lines: &[u64]) -> String {
-    let line = |index: usize| lines.get(index).map(|line| format!("line {line}: "));
+fn words(problem: Problem, lines: &[Line]) -> String {
+    let line = |index: usize| {
+        lines
+            .get(index)
+            .map(|line| format!("line {}: ", line.number))
+    };
     let mut text = problem.index.and_then(line).unwrap_or_default();
     text.push_str(&problem.code);
     match (problem.errors.first(), problem.detail) {
@@ -269,6 +321,13 @@ fn split_pointer(pointer: &str) -> (Option<usize>, &str) {
 mod tests {
     use super::*;
 
+    fn line(number: u64, is_transaction: bool) -> Line {
+        Line {
+            number,
+            is_transaction,
+        }
+    }
+
     #[test]
     fn results_are_counted_and_rejections_kept() {
         let answer = r#"{"revision": 7, "results": [
@@ -276,11 +335,13 @@ mod tests {
             {"index": 1, "status": "rejected", "code": "unbalanced", "detail": "no"},
             {"index": 2, "status": "replayed", "id": "y", "revision": 3}]}"#;
         let answer: Answer = serde_json::from_str(answer).unwrap();
-        let outcome = outcome(answer, &[5, 6, 9]).unwrap();
-        assert_eq!(
-            (outcome.applied, outcome.replayed, outcome.revision),
-            (1, 1, Some(7))
-        );
+        let lines = [line(5, false), line(6, true), line(9, true)];
+        let outcome = outcome(answer, &lines).unwrap();
+        let items = "applied 1, replayed 1, rejected 1";
+        let transactions = "applied 0, replayed 1, rejected 1";
+        assert_eq!(outcome.items.to_string(), items);
+        assert_eq!(outcome.transactions.to_string(), transactions);
+        assert_eq!(outcome.revision, Some(7));
         assert_eq!(outcome.rejections.len(), 1);
         assert_eq!(
             (outcome.rejections[0].line, &*outcome.rejections[0].code),
@@ -294,7 +355,7 @@ mod tests {
             revision: None,
             results: Vec::new(),
         };
-        assert!(outcome(answer, &[1]).is_err());
+        assert!(outcome(answer, &[line(1, true)]).is_err());
     }
 
     #[test]
@@ -303,11 +364,14 @@ mod tests {
             {"pointer": "/1/data/entries", "detail": "too few"}]}"#;
         let problem: Problem = serde_json::from_str(problem).unwrap();
         assert_eq!(
-            words(problem, &[7, 8]),
+            words(problem, &[line(7, true), line(8, true)]),
             "validation, line 8: /data/entries: too few"
         );
         let problem: Problem =
             serde_json::from_str(r#"{"code": "forbidden", "detail": "no"}"#).unwrap();
-        assert_eq!(words(problem, &[7, 8]), "forbidden: no");
+        assert_eq!(
+            words(problem, &[line(7, true), line(8, true)]),
+            "forbidden: no"
+        );
     }
 }
