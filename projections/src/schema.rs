@@ -10,9 +10,9 @@ use crate::config::ProjectorConfig;
 
 static MIGRATOR: Migrator = sqlx::migrate!("./migrations");
 
-/// A transaction applies at most one batch; one that takes longer is stuck, and is given up so that
-/// its locks go.
-const STATEMENT_TIMEOUT_MS: u32 = 30_000;
+/// A statement that takes longer is stuck, and is given up so that its locks go. Applying a large
+/// batch allows itself more.
+pub(crate) const STATEMENT_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long to wait for a connection before the database counts as away.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 /// One connection for each partition's transaction, and two for migrations and look-ups.
@@ -48,7 +48,7 @@ pub(crate) fn is_foreign(error: &MigrateError) -> bool {
 
 /// A pool that connects when it is first used.
 pub(crate) fn pool(config: &ProjectorConfig) -> Result<PgPool, sqlx::Error> {
-    let timeout = STATEMENT_TIMEOUT_MS.to_string();
+    let timeout = STATEMENT_TIMEOUT.as_millis().to_string();
     let options = PgConnectOptions::from_str(&config.database_url)?
         .application_name(&format!("daybook-projector {}", config.instance))
         .options([

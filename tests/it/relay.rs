@@ -28,6 +28,15 @@ fn number(message: &StreamMessage, name: &'static str) -> u64 {
 
 /// Every message of the stream, once the last one ends at the store's head.
 async fn published(nats: &Nats, store: &Arc<dyn EventStore>) -> Vec<StreamMessage> {
+    published_after(0, nats, store).await
+}
+
+/// Every message after a sequence, once the last one ends at the store's head.
+async fn published_after(
+    after: u64,
+    nats: &Nats,
+    store: &Arc<dyn EventStore>,
+) -> Vec<StreamMessage> {
     let head = store.head().await.unwrap().position.get();
     let client = async_nats::connect(nats.url()).await.unwrap();
     let context = jetstream::new(client);
@@ -39,7 +48,7 @@ async fn published(nats: &Nats, store: &Arc<dyn EventStore>) -> Vec<StreamMessag
             return None;
         }
         let mut messages = Vec::new();
-        for sequence in state.first_sequence..=state.last_sequence {
+        for sequence in state.first_sequence.max(after + 1)..=state.last_sequence {
             messages.push(stream.get_raw_message(sequence).await.ok()?);
         }
         Some(messages)
@@ -196,7 +205,13 @@ async fn two_relays_at_once_publish_true_ranges_and_hide_no_hole() {
     assert_true(&messages, &written);
     // A reader takes what is new, and fills holes from the store: it ends with every event.
     let (positions, holes) = follow(&messages, 0);
-    assert!(positions.is_sorted(), "what is new comes in order");
+    let mut last: BTreeMap<u16, u64> = BTreeMap::new();
+    for event in &positions {
+        let of = written.iter().find(|it| it.position.get() == *event);
+        let partition = partition_of(&of.unwrap().ledger, PARTITIONS);
+        let before = last.insert(partition, *event);
+        assert!(before < Some(*event), "each partition comes in order");
+    }
     assert!(
         positions.len() == written.len() || holes > 0,
         "whatever is missing shows as a hole"
@@ -240,6 +255,55 @@ async fn a_purged_stream_goes_on_with_a_visible_hole() {
     .await;
     let messages = published(&nats, &store).await;
     assert_true(&messages, &all_events(&*store).await);
+    relay.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stream_that_lost_its_last_message_alone_goes_on_at_the_head() {
+    let (nats, temp) = (Nats::start(), temp_store());
+    let store: Arc<dyn EventStore> = temp.store.clone();
+    let mut history = opened(&store, 9).await;
+    let client = async_nats::connect(nats.url()).await.unwrap();
+    let context = jetstream::new(client);
+    let mut after = 0;
+    for purges_the_subject in [false, false, true] {
+        let relay = start_relay(&store, &nats.url());
+        until_async("the relay is ready", SOON, async || {
+            relay.health.snapshot().ready.then_some(())
+        })
+        .await;
+        for ledger in LEDGERS {
+            history.post(ledger, 2, false).await;
+        }
+        let messages = published_after(after, &nats, &store).await;
+        assert_true(&messages, &all_events(&*store).await);
+        relay.stop().await;
+        let last = &messages[messages.len() - 1];
+        let stream = context.get_stream(JETSTREAM).await.unwrap();
+        if purges_the_subject {
+            let subject = last.subject.to_string();
+            stream.purge().filter(subject).await.unwrap();
+        } else {
+            stream.delete_message(last.sequence).await.unwrap();
+        }
+        after = last.sequence;
+        // Written while nobody publishes: the next range shows the jump.
+        history.write(&LEDGERS, 5).await;
+    }
+    let start = store.head().await.unwrap().position.get();
+    let relay = start_relay(&store, &nats.url());
+    until_async("the relay is ready", SOON, async || {
+        relay.health.snapshot().ready.then_some(())
+    })
+    .await;
+    history.write(&LEDGERS, 10).await;
+    let messages = published_after(after, &nats, &store).await;
+    let written = all_events(&*store).await;
+    assert_true(&messages, &written);
+    let (positions, holes) = follow(&messages, start);
+    let expected: Vec<u64> = written.iter().map(|event| event.position.get()).collect();
+    let expected: Vec<u64> = expected.into_iter().filter(|p| *p > start).collect();
+    assert_eq!((positions, holes), (expected, 0));
     relay.stop().await;
 }
 

@@ -6,8 +6,8 @@ use async_nats::HeaderMap;
 use async_nats::jetstream::Context;
 use async_nats::jetstream::context::CreateStreamError;
 use async_nats::jetstream::stream::{
-    Config, DiscardPolicy, InfoError, PurgeError, RawMessageError, RetentionPolicy, StorageType,
-    Stream,
+    Config, DiscardPolicy, InfoError, PurgeError, RawMessageError, RawMessageErrorKind,
+    RetentionPolicy, StorageType, Stream,
 };
 use daybook_events::ids::{GenerationId, Position};
 use daybook_events::names::{JETSTREAM, SUBJECT_EVENTS_ALL, header};
@@ -63,27 +63,39 @@ pub(crate) async fn find(
             position: head.position,
         });
     }
-    let last = stream.get_raw_message(state.last_sequence).await?;
-    let last_sequence = last.sequence;
+    let last_sequence = state.last_sequence;
+    let last = match stream.get_raw_message(last_sequence).await {
+        Ok(last) => last,
+        // Messages of one ledger were purged, or this one was deleted: it cannot say any more what
+        // was published, and those before it say less. The stream still counts from it.
+        Err(error) if error.kind() == RawMessageErrorKind::NoMessageFound => {
+            return Ok(jump(
+                last_sequence,
+                head,
+                "the stream's last message is gone",
+            ));
+        }
+        Err(error) => return Err(error.into()),
+    };
     match judge(&last.headers, config.partitions, head) {
         Found::GoOn(position) => Ok(Resume {
             last_sequence,
             position,
         }),
-        Found::Jump => {
-            tracing::warn!(
-                position = %head.position,
-                "the stream is more than {LAG_EVENTS_MAX} events behind: going on at the head"
-            );
-            Ok(Resume {
-                last_sequence,
-                position: head.position,
-            })
-        }
+        Found::Jump => Ok(jump(last_sequence, head, "the stream is too far behind")),
         Found::Foreign(why) => {
             tracing::warn!("the stream holds another history ({why}): emptying it");
             purge(&stream, head).await
         }
+    }
+}
+
+/// Leaves what was not published to the store: the range of the next message shows the jump.
+fn jump(last_sequence: u64, head: Head, why: &'static str) -> Resume {
+    tracing::warn!(position = %head.position, "{why}: going on at the head");
+    Resume {
+        last_sequence,
+        position: head.position,
     }
 }
 

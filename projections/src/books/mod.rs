@@ -2,8 +2,9 @@
 //!
 //! One projection, so that all of them share one revision. [`fold`] is pure: what the rows were and
 //! the events give what the rows become. [`load`] reads the one, [`write`] writes the other, one
-//! statement a table and batch.
+//! statement a table and batch; [`clear`](mod@clear) deletes what is to be made anew.
 
+mod clear;
 mod copy;
 mod decode;
 mod fold;
@@ -19,7 +20,7 @@ use daybook_events::envelope::RecordedEvent;
 use daybook_events::ids::{EventId, GenerationId, LedgerId, Position, Revision};
 use sqlx::PgConnection;
 
-pub(crate) use write::clear;
+pub(crate) use clear::clear;
 
 /// The projection's name.
 pub(crate) const NAME: &str = "books";

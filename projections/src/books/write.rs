@@ -1,9 +1,8 @@
 //! The statements that write: one a table and batch, COPY where rows are only added, UNNEST where
 //! they change.
 
-use daybook_events::ids::{GenerationId, LedgerId};
+use daybook_events::ids::GenerationId;
 use daybook_events::money::Minor;
-use daybook_events::names::partition_of;
 use rustc_hash::FxHashSet;
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -327,41 +326,6 @@ async fn write_reversals(
         .iter()
         .find(|row| !linked.contains(&row.by.id.uuid()));
     lost.map_or(Ok(()), |row| Err(corrupt(row.by, Rule::Reversal).into()))
-}
-
-/// Deletes all rows of a partition's ledgers, and returns how many ledgers there were.
-pub(crate) async fn clear(
-    connection: &mut PgConnection,
-    partition: u16,
-    partitions: u16,
-) -> Result<usize, sqlx::Error> {
-    let names: Vec<String> = sqlx::query_scalar("SELECT ledger FROM books_v1.ledgers")
-        .fetch_all(&mut *connection)
-        .await?;
-    let ours: Vec<String> = names
-        .into_iter()
-        .filter(|name| {
-            LedgerId::parse(name).is_ok_and(|id| partition_of(&id, partitions) == partition)
-        })
-        .collect();
-    // A rebuild is rare and may be long; it is bounded by the tables, not by a statement's limit.
-    sqlx::query("SET LOCAL statement_timeout = 0")
-        .execute(&mut *connection)
-        .await?;
-    for statement in [
-        "DELETE FROM books_v1.entries WHERE ledger = ANY($1)",
-        "DELETE FROM books_v1.transactions WHERE ledger = ANY($1)",
-        "DELETE FROM books_v1.balances WHERE ledger = ANY($1)",
-        "DELETE FROM books_v1.accounts WHERE ledger = ANY($1)",
-        "DELETE FROM books_v1.assets WHERE ledger = ANY($1)",
-        "DELETE FROM books_v1.ledgers WHERE ledger = ANY($1)",
-    ] {
-        sqlx::query(statement)
-            .bind(&ours)
-            .execute(&mut *connection)
-            .await?;
-    }
-    Ok(ours.len())
 }
 
 fn json(value: &impl serde::Serialize) -> String {

@@ -1,10 +1,18 @@
 //! One batch, one transaction: the rows and the checkpoint that covers them.
 
+use std::time::Duration;
+
 use sqlx::PgPool;
 
 use super::checkpoint::{self, Checkpoint};
 use super::pending::Batch;
 use crate::books::{self, BooksError, Corrupt, Rule, Touched};
+use crate::schema::STATEMENT_TIMEOUT;
+
+/// Batches below this get along with the limit that every statement has. For each such piece of a
+/// larger one (one command may be large, and is never cut) a statement has that long once more: a
+/// limit that a batch can never keep would stop its partition for ever.
+const LIGHT_BYTES: usize = 1 << 20;
 
 /// Why a batch is not in Postgres.
 #[derive(Debug, thiserror::Error)]
@@ -23,6 +31,12 @@ pub(super) enum ApplyError {
     Database(#[source] sqlx::Error),
 }
 
+/// How long a statement of a batch of this size may take.
+pub(super) fn statement_limit(bytes: usize) -> Duration {
+    let pieces = u32::try_from(bytes / LIGHT_BYTES).unwrap_or(u32::MAX);
+    STATEMENT_TIMEOUT.saturating_mul(pieces.saturating_add(1))
+}
+
 /// Applies a batch. On [`ApplyError::Database`] the outcome is unknown: the checkpoint, read again,
 /// tells.
 pub(super) async fn apply(
@@ -37,6 +51,14 @@ pub(super) async fn apply(
         .map_err(judge)?
     {
         return Err(ApplyError::Fenced);
+    }
+    if batch.bytes >= LIGHT_BYTES {
+        let limit_ms = statement_limit(batch.bytes).as_millis().to_string();
+        sqlx::query("SELECT set_config('statement_timeout', $1, true)")
+            .bind(limit_ms)
+            .execute(&mut *transaction)
+            .await
+            .map_err(judge)?;
     }
     let touched = if batch.events.is_empty() {
         Touched::new()

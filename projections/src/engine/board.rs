@@ -10,6 +10,11 @@ use daybook_platform::health::Part;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum State {
     Starting,
+    /// It reads what it missed from the store, and is far from its end.
+    CatchingUp {
+        at: Position,
+        head: Position,
+    },
     /// It keeps up, at this position.
     Following(Position),
     /// Its rows are made anew from the event store.
@@ -54,6 +59,9 @@ impl Board {
                 self.part
                     .not_ready(format!("partition {partition} is being rebuilt"));
             }
+            Some((partition, State::CatchingUp { at, head })) => self.part.not_ready(format!(
+                "partition {partition} is catching up: at {at} of {head}"
+            )),
             Some((_, State::Waiting(why))) => self.part.not_ready(*why),
             Some((_, State::Starting)) | None => self.part.not_ready("starting"),
             Some((_, State::Following(_) | State::StandBy)) => {
@@ -67,9 +75,10 @@ fn badness(state: &State) -> u8 {
     match state {
         State::Following(_) | State::StandBy => 0,
         State::Starting => 1,
-        State::Waiting(_) => 2,
-        State::Rebuilding => 3,
-        State::Stopped => 4,
+        State::CatchingUp { .. } => 2,
+        State::Waiting(_) => 3,
+        State::Rebuilding => 4,
+        State::Stopped => 5,
     }
 }
 
@@ -79,9 +88,11 @@ fn positions(states: &BTreeMap<u16, State>) -> String {
         .map(|(partition, state)| match state {
             State::Following(position) => format!("{partition} at {position}"),
             State::StandBy => format!("{partition} on stand-by"),
-            State::Starting | State::Rebuilding | State::Waiting(_) | State::Stopped => {
-                format!("{partition} not ready")
-            }
+            State::Starting
+            | State::CatchingUp { .. }
+            | State::Rebuilding
+            | State::Waiting(_)
+            | State::Stopped => format!("{partition} not ready"),
         })
         .collect();
     format!("partitions: {}", each.join(", "))
@@ -105,6 +116,14 @@ mod tests {
         assert_eq!(
             snapshot.parts["projector"].detail,
             "partitions: 0 at 7, 1 at 9"
+        );
+        let (at, head) = (Position::new(3), Position::new(9));
+        board.set(1, State::CatchingUp { at, head });
+        let snapshot = health.snapshot();
+        assert!(!snapshot.ready);
+        assert_eq!(
+            snapshot.parts["projector"].detail,
+            "partition 1 is catching up: at 3 of 9"
         );
         board.set(1, State::Stopped);
         board.set(0, State::Following(Position::new(8)));

@@ -80,6 +80,10 @@ pub(super) enum Taken {
 }
 
 /// Takes a partition: with a new epoch, or, if `held` is given, as long as that one still stands.
+///
+/// A checkpoint that is made here covers nothing, so whatever rows the partition's ledgers have (of
+/// another layout, of a checkpoint that was lost) go in the same transaction. Checkpoints of
+/// partitions that this layout does not have go as well: nobody would ever move them.
 pub(super) async fn take(
     pool: &PgPool,
     fresh: &Checkpoint,
@@ -103,6 +107,18 @@ pub(super) async fn take(
     .rows_affected();
     // A row that is not there any more was deleted with its whole database: begin anew.
     let held = held.filter(|_| made == 0);
+    if made > 0 {
+        books::clear(&mut transaction, fresh.partition, fresh.partitions).await?;
+    }
+    sqlx::query(
+        "DELETE FROM engine.checkpoints
+         WHERE projection = $1 AND version = $2 AND partition >= $3",
+    )
+    .bind(books::NAME)
+    .bind(books::VERSION)
+    .bind(i32::from(fresh.partitions))
+    .execute(&mut *transaction)
+    .await?;
     let row = sqlx::query(
         "UPDATE engine.checkpoints
          SET epoch = CASE WHEN $4::bigint IS NULL THEN epoch + 1 ELSE $4 END
@@ -172,14 +188,18 @@ pub(super) async fn compare_and_set(
     Ok(moved.rows_affected() == 1)
 }
 
-/// A partition's epoch and position, for a stand-by that watches whether its owner lives.
+/// A partition's epoch and position, for a stand-by that watches whether its owner lives. A layout
+/// with fewer partitions deletes the row; then the first partition, which every layout has, says
+/// whether there is an owner.
 pub(super) async fn watch(
     pool: &PgPool,
     partition: u16,
 ) -> Result<Option<(i64, i64)>, sqlx::Error> {
     sqlx::query_as(
         "SELECT epoch, position FROM engine.checkpoints
-         WHERE projection = $1 AND version = $2 AND partition = $3",
+         WHERE projection = $1 AND version = $2 AND partition IN (0, $3)
+         ORDER BY partition DESC
+         LIMIT 1",
     )
     .bind(books::NAME)
     .bind(books::VERSION)

@@ -24,6 +24,8 @@ pub(super) struct Follow {
     pub(super) checkpoint: Checkpoint,
     /// What is in hand.
     pub(super) pending: Pending,
+    /// Not yet at the store's head, or for long not any more.
+    pub(super) is_behind: bool,
     /// When the last event applied was recorded, for the lag.
     pub(super) last_recorded_at: Option<Timestamp>,
     /// Since when the heartbeat speaks of an event that has not come.
@@ -50,6 +52,7 @@ impl Follow {
         Self {
             checkpoint,
             pending,
+            is_behind: true,
             last_recorded_at: None,
             late_since: None,
             ahead: None,

@@ -8,7 +8,7 @@ use daybook_store::port::ReadError;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 
 use super::announce::announce;
-use super::apply::{ApplyError, apply};
+use super::apply::{ApplyError, apply, statement_limit};
 use super::board::State;
 use super::checkpoint::{Checkpoint, Taken, take};
 use super::feed::FeedMessage;
@@ -23,9 +23,11 @@ const POLL_MIN: Duration = Duration::from_millis(20);
 const POLL_MAX: Duration = Duration::from_millis(250);
 /// How often a partition says where it is, and notes what it has passed over.
 const TICK: Duration = Duration::from_secs(1);
-/// A transaction is at most a dozen statements; one that takes longer is stuck on a dead
-/// connection.
-const APPLY_TIMEOUT: Duration = Duration::from_secs(120);
+/// A partition that reads from the store for longer than this keeps up no more, and says so.
+const CATCH_UP_LONG: Duration = Duration::from_secs(10);
+/// A transaction is at most a dozen statements, of which one or two are long; one that takes this
+/// much longer than the longest statement may is stuck on a dead connection.
+const APPLY_PATIENCE: Duration = Duration::from_secs(90);
 
 /// Why a life ends.
 #[derive(Debug, thiserror::Error)]
@@ -62,6 +64,8 @@ impl Partition {
         // that could not be applied this is what makes the second attempt a different one.
         self.catch_up(&mut follow, head).await?;
         self.is_rebuilding = false;
+        // The rows agree with the whole history: if they disagree later, that is another matter.
+        self.was_rebuilt = false;
         let mut beats = self.beats.clone();
         let mut tick = interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -89,8 +93,8 @@ impl Partition {
 
     /// Takes the partition and checks that its checkpoint is of the store's history.
     async fn begin(&mut self) -> Result<Follow, End> {
-        let head = self.shared.store.head().await?;
-        let fresh = Checkpoint::fresh(self.number, self.shared.config.partitions, head.generation);
+        let generation = self.shared.store.head().await?.generation;
+        let fresh = Checkpoint::fresh(self.number, self.shared.config.partitions, generation);
         let taken = take(&self.shared.pool, &fresh, self.epoch)
             .await
             .map_err(End::Database)?;
@@ -104,6 +108,9 @@ impl Partition {
             );
         }
         self.epoch = Some(checkpoint.epoch);
+        // Read after the checkpoint, never before: taking it may wait for an owner that moves it, and
+        // an earlier head would make a true checkpoint look foreign.
+        let head = self.shared.store.head().await?;
         if checkpoint.generation != head.generation {
             return Err(End::Foreign(Foreign::Generation));
         }
@@ -118,9 +125,10 @@ impl Partition {
         {
             return Err(End::Foreign(Foreign::Event));
         }
-        if !self.is_rebuilding {
-            self.say(State::Following(checkpoint.position));
-        }
+        self.say(State::CatchingUp {
+            at: checkpoint.position,
+            head: head.position,
+        });
         Ok(Follow::new(checkpoint))
     }
 
@@ -200,6 +208,8 @@ impl Partition {
     /// Reads the store until everything up to `target` is applied, or its durable head is reached.
     async fn catch_up(&mut self, follow: &mut Follow, target: Position) -> Result<(), End> {
         let (number, partitions) = (self.number, self.shared.config.partitions);
+        let began = Instant::now();
+        let mut said = began;
         while follow.pending.received() < target {
             let after = follow.pending.received();
             let page = self.shared.store.read_all(after, BATCH_EVENTS_MAX).await?;
@@ -220,8 +230,15 @@ impl Partition {
             if follow.pending.is_full() {
                 self.commit(follow).await?;
             }
+            if said.elapsed() >= TICK {
+                follow.is_behind |= began.elapsed() >= CATCH_UP_LONG;
+                self.tick(follow).await?;
+                said = Instant::now();
+            }
         }
-        self.commit(follow).await
+        self.commit(follow).await?;
+        follow.is_behind = false;
+        Ok(())
     }
 
     /// Applies what is in hand, except the beginning of a command that is not whole yet.
@@ -235,7 +252,7 @@ impl Partition {
 
     async fn apply(&mut self, follow: &mut Follow, batch: &Batch, is_fed: bool) -> Result<(), End> {
         let applying = apply(&self.shared.pool, &follow.checkpoint, batch);
-        let applied = timeout(APPLY_TIMEOUT, applying)
+        let applied = timeout(statement_limit(batch.bytes) + APPLY_PATIENCE, applying)
             .await
             .unwrap_or_else(|_elapsed| {
                 Err(ApplyError::Database(
@@ -288,17 +305,19 @@ impl Partition {
         let received = follow.pending.received();
         if follow.pending.is_empty() && received > follow.checkpoint.position {
             // Nothing of this partition: only the covered position moves.
-            let batch = Batch {
-                events: Vec::new(),
-                position: received,
-            };
+            let batch = Batch::passed_over(received);
             self.apply(follow, &batch, false).await?;
         } else {
             announce(&self.shared.client, &follow.checkpoint, &Touched::new()).await;
         }
         let head = self.shared.store.head().await?.position;
         self.measure(follow, head);
-        self.say(State::Following(follow.checkpoint.position));
+        let at = follow.checkpoint.position;
+        self.say(if follow.is_behind {
+            State::CatchingUp { at, head }
+        } else {
+            State::Following(at)
+        });
         Ok(())
     }
 }

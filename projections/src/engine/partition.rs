@@ -74,8 +74,9 @@ pub(super) struct Partition {
     /// The epoch that this process holds.
     pub(super) epoch: Option<i64>,
     pub(super) is_rebuilding: bool,
-    /// Rows that disagree are made anew once; if they disagree again, the events are wrong.
-    was_rebuilt: bool,
+    /// Rows that disagree are made anew once; if they disagree again before the store's head was
+    /// reached, the events are wrong.
+    pub(super) was_rebuilt: bool,
 }
 
 impl Partition {
@@ -244,7 +245,11 @@ impl Partition {
 
     /// Notes the partition's state, unless its rows are being made anew: that comes first.
     pub(super) fn say(&self, state: State) {
-        let hidden = self.is_rebuilding && matches!(state, State::Following(_) | State::Waiting(_));
+        let hidden = self.is_rebuilding
+            && matches!(
+                state,
+                State::Following(_) | State::CatchingUp { .. } | State::Waiting(_)
+            );
         if !hidden {
             self.shared.board.set(self.number, state);
         }

@@ -7,17 +7,30 @@ use rustc_hash::FxHashSet;
 
 /// The most events of one transaction, unless one command has more.
 pub(super) const BATCH_EVENTS_MAX: usize = 5_000;
+/// The most bytes of events of one transaction, unless one command has more. In memory and in
+/// Postgres the rows of an event are several times its size, and an event may have a thousand
+/// entries: events alone bound neither.
+pub(super) const BATCH_BYTES_MAX: usize = 8 << 20;
 
 /// The events in hand, in order.
 #[derive(Debug)]
 pub(super) struct Pending {
     events: Vec<RecordedEvent>,
-    /// Per event: whether every command is whole after it.
-    whole: Vec<bool>,
+    marks: Vec<Mark>,
+    /// The sum over `marks`.
+    bytes: usize,
     /// Ledgers with a command of which events are still to come.
     open: FxHashSet<LedgerId>,
     received: Position,
     fed: bool,
+}
+
+/// What counts about an event when a batch is cut.
+#[derive(Debug, Clone, Copy)]
+struct Mark {
+    /// Whether every command is whole after it.
+    whole: bool,
+    bytes: usize,
 }
 
 /// Events that may be applied together, and the position they cover.
@@ -25,6 +38,18 @@ pub(super) struct Pending {
 pub(super) struct Batch {
     pub(super) events: Vec<RecordedEvent>,
     pub(super) position: Position,
+    pub(super) bytes: usize,
+}
+
+impl Batch {
+    /// No events: everything up to `position` is of other partitions.
+    pub(super) fn passed_over(position: Position) -> Self {
+        Self {
+            events: Vec::new(),
+            position,
+            bytes: 0,
+        }
+    }
 }
 
 /// Where events come from.
@@ -41,7 +66,8 @@ impl Pending {
     pub(super) fn new(received: Position) -> Self {
         Self {
             events: Vec::new(),
-            whole: Vec::new(),
+            marks: Vec::new(),
+            bytes: 0,
             open: FxHashSet::default(),
             received,
             fed: false,
@@ -60,7 +86,7 @@ impl Pending {
 
     /// Whether a batch should be taken before more is read.
     pub(super) fn is_full(&self) -> bool {
-        self.events.len() >= BATCH_EVENTS_MAX
+        self.events.len() >= BATCH_EVENTS_MAX || self.bytes >= BATCH_BYTES_MAX
     }
 
     /// Whether anything in hand came by a message.
@@ -88,7 +114,12 @@ impl Pending {
                 self.open.remove(&event.ledger);
             }
             self.received = event.position;
-            self.whole.push(self.open.is_empty());
+            let mark = Mark {
+                whole: self.open.is_empty(),
+                bytes: event.data.len() + event.meta.len(),
+            };
+            self.bytes += mark.bytes;
+            self.marks.push(mark);
             self.events.push(event);
             self.fed |= source == Source::Feed;
         }
@@ -106,24 +137,40 @@ impl Pending {
 
     /// Takes the next batch: as many whole commands as fit, at least one; `None` if there is none.
     pub(super) fn take_batch(&mut self) -> Option<Batch> {
-        let within = self.whole.len().min(BATCH_EVENTS_MAX);
-        let (head, tail) = self.whole.split_at(within);
-        let cut = match head.iter().rposition(|whole| *whole) {
+        let within = self.within_limits();
+        let (head, tail) = self.marks.split_at(within);
+        let cut = match head.iter().rposition(|mark| mark.whole) {
             Some(last) => last + 1,
-            None => within + tail.iter().position(|whole| *whole)? + 1,
+            None => within + tail.iter().position(|mark| mark.whole)? + 1,
         };
         let rest = self.events.split_off(cut);
         let events = std::mem::replace(&mut self.events, rest);
-        self.whole.drain(..cut);
-        if self.events.is_empty() {
+        let bytes = self.marks.drain(..cut).map(|mark| mark.bytes).sum();
+        self.bytes -= bytes;
+        let position = if self.events.is_empty() {
             self.fed = false;
-            return Some(Batch {
-                events,
-                position: self.received,
-            });
-        }
-        let position = events.last()?.position;
-        Some(Batch { events, position })
+            self.received
+        } else {
+            events.last()?.position
+        };
+        Some(Batch {
+            events,
+            position,
+            bytes,
+        })
+    }
+
+    /// How many events fit into one transaction.
+    fn within_limits(&self) -> usize {
+        let mut bytes = 0;
+        self.marks
+            .iter()
+            .take(BATCH_EVENTS_MAX)
+            .take_while(|mark| {
+                bytes += mark.bytes;
+                bytes <= BATCH_BYTES_MAX
+            })
+            .count()
     }
 }
 
@@ -148,6 +195,13 @@ mod tests {
             recorded_at: Timestamp::try_from_micros(1).unwrap(),
             data: Bytes::from_static(b"{}"),
             meta: Bytes::from_static(if more { b"{\"more\":1}" } else { b"{}" }),
+        }
+    }
+
+    fn sized(position: u64, bytes: usize, more: bool) -> RecordedEvent {
+        RecordedEvent {
+            data: Bytes::from(vec![b' '; bytes]),
+            ..event(position, "a", more)
         }
     }
 
@@ -228,5 +282,43 @@ mod tests {
             .extend(one, Position::new(2 * many), Source::Store)
             .unwrap();
         assert_eq!(batches(&mut pending), [(BATCH_EVENTS_MAX + 10, 2 * many)]);
+    }
+
+    #[test]
+    fn a_batch_is_bounded_by_its_bytes_too() {
+        let third = BATCH_BYTES_MAX / 3;
+        let mut pending = Pending::new(Position::new(0));
+        for position in 1..=7 {
+            assert_eq!(
+                pending.is_full(),
+                position > 3,
+                "after {} events",
+                position - 1
+            );
+            let event = sized(position, third, false);
+            pending
+                .extend([event], Position::new(position), Source::Store)
+                .unwrap();
+        }
+        // With its metadata, a third event is beyond the limit.
+        assert_eq!(batches(&mut pending), [(2, 2), (2, 4), (2, 6), (1, 7)]);
+        assert!(!pending.is_full(), "what was taken does not count any more");
+    }
+
+    #[test]
+    fn a_command_beyond_the_bytes_is_one_batch_by_itself() {
+        let mut pending = Pending::new(Position::new(0));
+        let events = vec![
+            sized(1, 10, false),
+            sized(2, BATCH_BYTES_MAX / 2, true),
+            sized(3, BATCH_BYTES_MAX / 2, true),
+            sized(4, BATCH_BYTES_MAX / 2, false),
+            sized(5, BATCH_BYTES_MAX + 1, false),
+            sized(6, 10, false),
+        ];
+        pending
+            .extend(events, Position::new(6), Source::Store)
+            .unwrap();
+        assert_eq!(batches(&mut pending), [(1, 1), (3, 4), (1, 5), (1, 6)]);
     }
 }

@@ -113,6 +113,22 @@ impl History {
         self.append(ledger, events).await;
     }
 
+    /// Posts transactions of about a megabyte each, as one command if `atomic`.
+    pub(crate) async fn post_wide(&mut self, ledger: &str, count: usize, atomic: bool) {
+        let text = Description::parse(&"x".repeat(1_000)).unwrap();
+        for index in 0..count {
+            let legs = [(0, Side::Debit, 1, 0), (1, Side::Credit, 1, 0)].repeat(450);
+            let mut posted = self.with_entries(ledger, &legs);
+            for entry in &mut posted.entries {
+                entry.description = Some(text.clone());
+            }
+            let event = Event::TransactionPosted(posted);
+            let more = atomic && index + 1 < count;
+            let id = self.mint();
+            self.append(ledger, vec![(id, event, more)]).await;
+        }
+    }
+
     /// Reverses the ledger's last transaction that is no reversal and was not reversed.
     pub(crate) async fn reverse(&mut self, ledger: &str) {
         let Some((target, posted)) = self.writers.get_mut(ledger).unwrap().posted.pop() else {

@@ -60,11 +60,20 @@ pub(crate) fn start_projector(
     database_url: &str,
     nats_url: &str,
 ) -> Running<ProjectorError> {
+    start_projector_of(PARTITIONS, store, database_url, nats_url)
+}
+
+pub(crate) fn start_projector_of(
+    partitions: u16,
+    store: &Arc<dyn EventStore>,
+    database_url: &str,
+    nats_url: &str,
+) -> Running<ProjectorError> {
     let (token, health) = (CancellationToken::new(), Health::new());
     let config = ProjectorConfig {
         database_url: database_url.to_owned(),
         nats_url: nats_url.to_owned(),
-        partitions: PARTITIONS,
+        partitions,
         instance: "test".to_owned(),
     };
     let part = health.part("projector");
@@ -85,16 +94,22 @@ pub(crate) fn reader(postgres: &Postgres) -> PgPool {
 
 /// Waits until every partition's checkpoint covers the store's head.
 pub(crate) async fn caught_up(store: &Arc<dyn EventStore>, pool: &PgPool) {
+    caught_up_of(PARTITIONS, store, pool).await;
+}
+
+pub(crate) async fn caught_up_of(partitions: u16, store: &Arc<dyn EventStore>, pool: &PgPool) {
     let head = store.head().await.unwrap();
     until_async("the views reach the head", SOON, async || {
-        let behind: Result<i64, _> = sqlx::query_scalar(
-            "SELECT 4 - count(*) FROM engine.checkpoints WHERE position >= $1 AND generation = $2",
+        let reached: Result<i64, _> = sqlx::query_scalar(
+            "SELECT count(*) FROM engine.checkpoints
+             WHERE position >= $1 AND generation = $2 AND partitions = $3",
         )
         .bind(head.position.as_i64())
         .bind(head.generation.uuid())
+        .bind(i32::from(partitions))
         .fetch_one(pool)
         .await;
-        matches!(behind, Ok(0)).then_some(())
+        (reached.ok() == Some(i64::from(partitions))).then_some(())
     })
     .await;
 }
