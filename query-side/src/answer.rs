@@ -11,8 +11,11 @@ use crate::read_model::Mark;
 pub(crate) const LEDGER_REVISION: &str = "Ledger-Revision";
 /// The version of the views (schema `books_v1`).
 const VIEW_VERSION: &str = "1";
-/// In the place of the view's version where the answer comes from the event store itself.
-const STORE_VERSION: &str = "e";
+/// In the place of the view's version where the answer comes from the event store itself: as a page
+/// of JSON …
+const EVENTS_VERSION: &str = "e";
+/// … and as lines. Two representations of one address never share a strong tag (RFC 9110, 8.8.3).
+const EVENT_LINES_VERSION: &str = "l";
 /// A browser or proxy may keep an answer for this caller alone, and asks before it shows it again.
 const CACHE_CONTROL: &str = "private, no-cache";
 
@@ -21,15 +24,19 @@ const CACHE_CONTROL: &str = "private, no-cache";
 pub(crate) enum Source {
     /// The views.
     Views,
-    /// The event store.
-    Store,
+    /// The event store, as a page of JSON.
+    Events,
+    /// The event store, as NDJSON.
+    EventLines,
 }
 
 /// The entity tag: the same life of the store, the same view, the same revision, the same answer.
+/// The revision stays behind the last '-', where a command's `If-Match` reads it.
 pub(crate) fn etag(source: Source, mark: Mark) -> String {
     let version = match source {
         Source::Views => VIEW_VERSION,
-        Source::Store => STORE_VERSION,
+        Source::Events => EVENTS_VERSION,
+        Source::EventLines => EVENT_LINES_VERSION,
     };
     let generation = mark.generation.uuid().simple().to_string();
     let short = generation.get(..8).unwrap_or_default();

@@ -7,7 +7,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use async_nats::ConnectOptions;
 use daybook_events::ids::{LedgerId, Revision};
@@ -16,9 +16,10 @@ use daybook_platform::config::credentials;
 use futures_util::StreamExt as _;
 use serde::Deserialize;
 use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::read_model::ReadModel;
+use crate::read_model::{ReadModel, ViewError, within_read_time};
 
 /// Who may wait at once. More waiting reads than this would be the sign of a stuck projector, and
 /// each holds a connection of the server.
@@ -168,26 +169,48 @@ impl Drop for Waiter {
 
 /// Polls Postgres while someone waits, until the token is cancelled.
 pub(crate) async fn poll(waits: Arc<Waits>, read_model: ReadModel, token: CancellationToken) {
+    poll_with(waits, token, |ledgers| {
+        let read_model = read_model.clone();
+        async move { within_read_time(read_model.revisions(ledgers)).await }
+    })
+    .await;
+}
+
+async fn poll_with<F>(
+    waits: Arc<Waits>,
+    token: CancellationToken,
+    revisions: impl Fn(Vec<String>) -> F,
+) where
+    F: Future<Output = Result<Vec<(LedgerId, Revision)>, ViewError>>,
+{
     let mut pause = POLL_FIRST;
+    let mut next_poll = Instant::now();
     loop {
         let ledgers = waits.waited_for();
         if ledgers.is_empty() {
             tokio::select! {
                 () = token.cancelled() => return,
-                () = waits.someone.notified() => pause = waits.first_poll(),
+                () = waits.someone.notified() => {
+                    pause = waits.first_poll();
+                    next_poll = Instant::now() + pause;
+                }
             }
             continue;
         }
         tokio::select! {
             () = token.cancelled() => return,
-            () = tokio::time::sleep(pause) => pause = pause.saturating_mul(2).min(POLL_MAX),
-            // A newcomer is not kept waiting by those who wait long.
+            () = tokio::time::sleep_until(next_poll) => {}
+            // A newcomer is not kept waiting by those who wait long. It may bring the poll forward
+            // and never puts it off: a stream of newcomers must not keep the poll from coming.
             () = waits.someone.notified() => {
-                pause = pause.min(waits.first_poll());
+                let first = waits.first_poll();
+                pause = pause.min(first);
+                next_poll = next_poll.min(Instant::now() + first);
                 continue;
             }
         }
-        match crate::read_model::within_read_time(read_model.revisions(ledgers)).await {
+        pause = pause.saturating_mul(2).min(POLL_MAX);
+        match revisions(ledgers).await {
             Ok(revisions) => {
                 for (ledger, revision) in revisions {
                     waits.reached(&ledger, revision);
@@ -198,6 +221,7 @@ pub(crate) async fn poll(waits: Arc<Waits>, read_model: ReadModel, token: Cancel
                 tracing::debug!(error = &error as &dyn std::error::Error, "poll failed");
             }
         }
+        next_poll = Instant::now() + pause;
     }
 }
 
@@ -283,6 +307,40 @@ mod tests {
         waiter.until(Revision::new(5)).await;
         waiter.doubt();
         assert!(!waiter.has_seen(Revision::new(0)));
+    }
+
+    #[tokio::test]
+    async fn a_stream_of_newcomers_does_not_keep_the_poll_from_coming() {
+        let waits = Arc::new(Waits::default());
+        waits.heard();
+        let token = CancellationToken::new();
+        let polling = tokio::spawn(poll_with(
+            Arc::clone(&waits),
+            token.clone(),
+            |ledgers: Vec<String>| async move {
+                let parsed = ledgers
+                    .iter()
+                    .map(|ledger| LedgerId::parse(ledger).unwrap());
+                Ok(parsed.map(|ledger| (ledger, Revision::new(5))).collect())
+            },
+        ));
+        // It looks, and sees nobody.
+        tokio::task::yield_now().await;
+        let mut waiter = waits.join(&ledger("acme")).unwrap();
+        let mut waiting = std::pin::pin!(waiter.until(Revision::new(5)));
+        let until = Instant::now() + 20 * POLL_FIRST_HEARD;
+        let mut others = Vec::new();
+        // They come faster than the pause before a newcomer's own poll.
+        while tokio::time::timeout(POLL_FIRST_HEARD / 10, waiting.as_mut())
+            .await
+            .is_err()
+        {
+            assert!(Instant::now() < until, "nobody polled");
+            others.push(waits.join(&ledger("acme")).unwrap());
+        }
+        assert!(!others.is_empty(), "newcomers came while it waited");
+        token.cancel();
+        polling.await.unwrap();
     }
 
     #[test]

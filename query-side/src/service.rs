@@ -22,6 +22,9 @@ use crate::read_model::{self, Mark, ReadModel, Snapshot, ViewError};
 const REPORTS_MAX: usize = 2;
 /// Whole histories streamed at once: each reads the log as fast as its client takes it.
 const STREAMS_MAX: usize = 32;
+/// Pages of events made or sent at once: each is up to 8 MiB in memory, and as much again while it
+/// is read from the store.
+const EVENT_PAGES_MAX: usize = 16;
 /// After Postgres contradicted a message: it is asked again this much later.
 const DOUBT_PAUSE: Duration = Duration::from_millis(25);
 /// How often the health of the views is asked for.
@@ -52,10 +55,11 @@ pub struct QueryService {
     pub(crate) store: Arc<dyn EventStore>,
     pub(crate) reports: Semaphore,
     pub(crate) streams: Arc<Semaphore>,
+    pub(crate) event_pages: Arc<Semaphore>,
     /// Places of those who wait for the store itself.
     pub(crate) store_waits: Semaphore,
     waits: Arc<Waits>,
-    tasks: TaskTracker,
+    pub(crate) tasks: TaskTracker,
 }
 
 impl QueryService {
@@ -93,6 +97,7 @@ impl QueryService {
             store,
             reports: Semaphore::new(REPORTS_MAX),
             streams: Arc::new(Semaphore::new(STREAMS_MAX)),
+            event_pages: Arc::new(Semaphore::new(EVENT_PAGES_MAX)),
             store_waits: Semaphore::new(freshness::WAITERS_MAX),
             waits,
             tasks,
@@ -111,13 +116,13 @@ impl QueryService {
         ledger: &LedgerId,
         freshness: Freshness,
     ) -> Result<(Snapshot, Mark), Problem> {
-        self.fresh(ledger, freshness, async || {
+        self.fresh(ledger, freshness, async |min| {
             let mut snapshot = self.read_model.snapshot().await?;
             match snapshot.mark(ledger).await? {
-                Some(mark) => Ok(Some((mark, snapshot))),
-                None => {
+                Some(mark) if Some(mark.revision) >= min => Ok(Look::Fresh(mark, snapshot)),
+                behind => {
                     snapshot.close().await?;
-                    Ok(None)
+                    Ok(Look::Behind(behind.map(|mark| mark.revision)))
                 }
             }
         })
@@ -131,9 +136,11 @@ impl QueryService {
         ledger: &LedgerId,
         freshness: Freshness,
     ) -> Result<Mark, Problem> {
-        self.fresh(ledger, freshness, async || {
-            let mark = self.read_model.mark(ledger).await?;
-            Ok(mark.map(|mark| (mark, ())))
+        self.fresh(ledger, freshness, async |min| {
+            Ok(match self.read_model.mark(ledger).await? {
+                Some(mark) if Some(mark.revision) >= min => Look::Fresh(mark, ()),
+                behind => Look::Behind(behind.map(|mark| mark.revision)),
+            })
         })
         .await
         .map(|(mark, ())| mark)
@@ -145,22 +152,20 @@ impl QueryService {
         &self,
         ledger: &LedgerId,
         freshness: Freshness,
-        read: impl AsyncFn() -> Result<Option<(Mark, T)>, ViewError>,
+        look: impl AsyncFn(Option<Revision>) -> Result<Look<T>, ViewError>,
     ) -> Result<(Mark, T), Problem> {
         let until = Instant::now() + freshness.wait;
-        let Some(min) = freshness.min_revision else {
-            return read_model::within_read_time(read())
-                .await?
-                .ok_or_else(errors::ledger_not_found);
-        };
         let mut waiter: Option<Waiter> = None;
         loop {
-            let found = read_model::within_read_time(read()).await?;
-            let reached = match found {
-                Some((mark, found)) if mark.revision >= min => return Ok((mark, found)),
-                Some((mark, _)) => Some(mark.revision),
-                None => None,
+            let looked = read_model::within_read_time(look(freshness.min_revision)).await?;
+            let reached = match looked {
+                Look::Fresh(mark, found) => return Ok((mark, found)),
+                Look::Behind(reached) => reached,
             };
+            let Some(min) = freshness.min_revision else {
+                return Err(errors::ledger_not_found());
+            };
+            // After the wait as well the views were asked once more, and have the last word.
             if Instant::now() >= until {
                 return Err(errors::view_behind(reached));
             }
@@ -173,27 +178,31 @@ impl QueryService {
                             errors::overloaded("too many reads wait for a revision")
                         })?);
                 }
-                Some(waiter) => self.wait(waiter, min, reached, until).await?,
+                Some(waiter) => wait(waiter, min, until).await,
             }
         }
     }
+}
 
-    async fn wait(
-        &self,
-        waiter: &mut Waiter,
-        min: Revision,
-        reached: Option<Revision>,
-        until: Instant,
-    ) -> Result<(), Problem> {
-        if waiter.has_seen(min) {
-            // Seen, and yet Postgres had it not: a view that is being rebuilt.
-            waiter.doubt();
-            tokio::time::sleep_until(until.min(Instant::now() + DOUBT_PAUSE)).await;
-        }
-        match tokio::time::timeout_at(until, waiter.until(min)).await {
-            Ok(()) => Ok(()),
-            Err(_elapsed) => Err(errors::view_behind(reached)),
-        }
+/// One look at the views. What is behind holds nothing: a wait can last half a minute, and as many
+/// open snapshots as the pool has connections would stop every other read (INV-9).
+enum Look<T> {
+    /// As fresh as asked.
+    Fresh(Mark, T),
+    /// Not yet, and how far it is; `None` if the ledger is not there.
+    Behind(Option<Revision>),
+}
+
+/// Waits until there is a reason to look again, at most until the wait is over.
+async fn wait(waiter: &mut Waiter, min: Revision, until: Instant) {
+    if waiter.has_seen(min) {
+        // Seen, and yet Postgres had it not: a view that is being rebuilt.
+        waiter.doubt();
+        tokio::time::sleep_until(until.min(Instant::now() + DOUBT_PAUSE)).await;
+    }
+    tokio::select! {
+        () = waiter.until(min) => {}
+        () = tokio::time::sleep_until(until) => {}
     }
 }
 

@@ -12,6 +12,7 @@ mod books;
 mod conditional;
 mod events;
 mod fixture;
+mod limits;
 mod outage;
 mod pages;
 mod reports;

@@ -18,7 +18,7 @@ use sqlx::PgPool;
 use tokio::time::Instant;
 
 use crate::read_model::ViewError;
-use crate::read_model::audit::audit_snapshot;
+use crate::read_model::audit::{Checkpoint, audit_snapshot};
 
 pub use report::{Difference, Finding, Kind, Report};
 
@@ -28,6 +28,9 @@ const CHUNK: usize = 1000;
 const POLL_FIRST: Duration = Duration::from_millis(50);
 /// … and then slower and slower, down to this.
 const POLL_MAX: Duration = Duration::from_secs(1);
+
+/// A checkpoint that is not there after this long is missing.
+const CHECKPOINTS_WAIT: Duration = Duration::from_secs(2);
 
 /// Told of an audit's progress.
 pub type OnProgress = Box<dyn FnMut(&Progress) + Send>;
@@ -153,19 +156,23 @@ async fn all_ledgers(
 }
 
 /// Waits until the views have every ledger at its last revision; `false` if they did not within the
-/// bound. Checkpoints are not asked: that of a partition without news may rightly lie behind.
+/// bound. Where checkpoints are is not asked: that of a partition without news may rightly lie
+/// behind. That all are there is waited for, a moment only: a projector that has just been started
+/// makes them one by one.
 async fn reached(
     pool: &PgPool,
     ledgers: &BTreeMap<LedgerId, Revision>,
     wait: Duration,
 ) -> Result<bool, AuditError> {
     let until = Instant::now() + wait;
+    let all_by = Instant::now() + wait.min(CHECKPOINTS_WAIT);
     let mut pause = POLL_FIRST;
     loop {
         let mut snapshot = audit_snapshot(pool).await?;
         let behind = snapshot.ledgers_behind(ledgers).await?;
+        let all = missing(&snapshot.checkpoints().await?).is_empty();
         snapshot.close().await?;
-        if behind == 0 {
+        if behind == 0 && (all || ledgers.is_empty() || Instant::now() >= all_by) {
             return Ok(true);
         }
         if Instant::now() >= until {
@@ -176,8 +183,8 @@ async fn reached(
     }
 }
 
-/// A checkpoint is of this life of the store, not beyond its head, and names the event that is at
-/// its position (D3).
+/// Every partition has a checkpoint, and it is of this life of the store, not beyond its head, and
+/// names the event that is at its position (D3).
 async fn check_checkpoints(
     store: &dyn EventStore,
     pool: &PgPool,
@@ -188,7 +195,19 @@ async fn check_checkpoints(
     snapshot.close().await?;
     // Read after the checkpoints: the store only grows.
     let head = store.head().await?;
+    let partitions = partitions(&checkpoints);
+    // Views that are known to be behind, or have nothing to show, may not have begun everywhere.
+    if report.complete && head.position > Position::new(0) {
+        for partition in missing(&checkpoints) {
+            let key = format!("of partition {partition}");
+            report.differ(Kind::Checkpoint, None, key, "is missing".to_owned());
+        }
+    }
     for checkpoint in checkpoints {
+        if checkpoint.partition >= partitions {
+            // Of an earlier layout: nobody moves it, and nothing depends on it.
+            continue;
+        }
         report.compare(Kind::Checkpoint);
         let mut differs = |what: String| {
             let key = format!("of partition {}", checkpoint.partition);
@@ -222,6 +241,19 @@ async fn check_checkpoints(
         }
     }
     Ok(())
+}
+
+/// Of how many partitions the checkpoints are. The first row says it, which is partition 0's: every
+/// layout has that one. Without any row at least that one is missing.
+fn partitions(checkpoints: &[Checkpoint]) -> i32 {
+    checkpoints.first().map_or(1, |first| first.partitions)
+}
+
+/// The partitions that have no checkpoint.
+fn missing(checkpoints: &[Checkpoint]) -> Vec<i32> {
+    (0..partitions(checkpoints))
+        .filter(|number| !checkpoints.iter().any(|row| row.partition == *number))
+        .collect()
 }
 
 /// Rows of ledgers that the store does not know, and rows of ledgers without a row of their own.

@@ -143,10 +143,14 @@ impl Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let plural = |count: u64| if count == 1 { "" } else { "s" };
         writeln!(
             f,
-            "{} ledgers, {} events replayed",
-            self.ledgers, self.events
+            "{} ledger{}, {} event{} replayed",
+            self.ledgers,
+            plural(self.ledgers),
+            self.events,
+            plural(self.events)
         )?;
         for (kind, count) in &self.compared {
             writeln!(f, "  {kind}: {count} compared")?;
@@ -159,7 +163,10 @@ impl fmt::Display for Report {
         }
         match self.is_clean() {
             true => write!(f, "no difference"),
-            false => write!(f, "{} differences", self.differences()),
+            false => {
+                let count = self.differences();
+                write!(f, "{count} difference{}", plural(count))
+            }
         }
     }
 }

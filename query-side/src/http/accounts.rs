@@ -11,7 +11,7 @@ use super::{Begun, Service, begin, ledger_of};
 use crate::answer::{self, Source};
 use crate::cursor::Walk;
 use crate::errors;
-use crate::params::{Freshness, ListParams, Order, metadata, one_of, parsed_many};
+use crate::params::{Freshness, ListParams, Order, bad, metadata, one_of, parsed_many};
 use crate::read_model::accounts::AccountFilter;
 use crate::read_model::entries::EntryKey;
 use crate::views::{Account, AccountBalances, AccountEntry};
@@ -63,9 +63,7 @@ pub(super) async fn list(service: Service, request: HttpRequest) -> Result<HttpR
         snapshot.accounts(&ledger, &filter, &stretch).await
     })
     .await?;
-    Ok(asked.answer(mark, &stretch, rows, |row: &Account| {
-        row.account.as_str().to_owned()
-    }))
+    Ok(asked.answer(mark, rows, |row: &Account| row.account.as_str().to_owned()))
 }
 
 /// One account with its balances.
@@ -128,6 +126,7 @@ pub(super) async fn balances(
     params(
         ("ledger" = String, Path, description = "The ledger"),
         ("account" = String, Path, description = "The account"),
+        ("by" = Option<String>, Query, description = "`recorded` (default): the order"),
         ("limit" = Option<u16>, Query, description = "1 to 1000, default 100"),
         ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before"),
         ("order" = Option<String>, Query, description = "`desc` (default) or `asc`"),
@@ -148,6 +147,7 @@ pub(super) async fn entries(
     let mut query = Query::parse(&request)?;
     let freshness = Freshness::take(&mut query, &request)?;
     let params = ListParams::take(&mut query, Order::Desc)?;
+    by_recorded(&mut query)?;
     let account = account_of(&request);
     let walk = Walk::new("entries", &(&ledger, params.order, &account));
     let asked = Asked::<EntryKey>::new(query, walk, params, freshness)?;
@@ -169,12 +169,31 @@ pub(super) async fn entries(
     })
     .await?;
     let rows = rows.ok_or_else(|| not_found(mark.revision))?;
-    Ok(
-        asked.answer(mark, &stretch, rows, |row: &AccountEntry| EntryKey {
-            revision: row.revision,
-            entry: row.entry,
-        }),
-    )
+    Ok(asked.answer(mark, rows, |row: &AccountEntry| EntryKey {
+        revision: row.revision,
+        entry: row.entry,
+    }))
+}
+
+/// The order that the running balances stand in. What is not there yet is refused by name, not as
+/// an unknown parameter.
+fn by_recorded(query: &mut Query) -> Result<(), Problem> {
+    match query.one("by")?.as_deref() {
+        None | Some("recorded") => {}
+        Some("effective") => {
+            return Err(bad(
+                "by",
+                &"effective is not supported yet; expected recorded",
+            ));
+        }
+        Some(_) => return Err(bad("by", &"expected recorded")),
+    }
+    for name in ["from", "to"] {
+        if query.one(name)?.is_some() {
+            return Err(bad(name, &"not supported yet"));
+        }
+    }
+    Ok(())
 }
 
 enum Found {
@@ -193,7 +212,7 @@ async fn find(service: &Service, request: &HttpRequest) -> Result<Found, Problem
     };
     let account = account_of(request).ok_or_else(|| not_found(mark.revision))?;
     let found = read(snapshot, async |snapshot| {
-        snapshot.account(&ledger, &account).await
+        snapshot.account(&ledger, &account, mark.revision).await
     })
     .await?;
     let found = found.ok_or_else(|| not_found(mark.revision))?;

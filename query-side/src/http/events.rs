@@ -4,31 +4,32 @@ use std::sync::Arc;
 
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse};
-use bytes::Bytes;
 use daybook_events::envelope::RecordedEvent;
 use daybook_events::event::EventType;
 use daybook_events::ids::{LedgerId, Revision};
 use daybook_platform::http::Query;
 use daybook_platform::problem::Problem;
 use daybook_store::{EventStore, ReadError};
-use futures_util::stream::{self, Stream};
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Duration, Instant};
 
-use super::{Service, ledger_of};
+use super::history::History;
+use super::{Service, delivery, ledger_of};
 use crate::answer::{self, Source};
 use crate::cursor::{Cursor, Pin, Walk};
 use crate::errors;
 use crate::params::{Freshness, ListParams, Order, bad, parsed, parsed_many, revision};
 use crate::read_model::Mark;
+use crate::read_model::rows::PAGE_BYTES_MAX;
 use crate::service::QueryService;
 
 const NDJSON: &str = "application/x-ndjson";
 /// Events read from the store at once while streaming; the store bounds their bytes.
-const CHUNK: usize = 512;
+pub(super) const CHUNK: usize = 512;
 /// The most events that one page looks through for those of the types that were asked for; a page
 /// may hold fewer than its limit and still have more.
 const SCAN_MAX: u64 = 20_000;
+/// How long a page waits for other pages to be done before it is refused.
+const PLACE_WAIT: Duration = Duration::from_secs(1);
 /// While waiting for a revision that the store does not have yet.
 const POLL: Duration = Duration::from_millis(20);
 
@@ -39,7 +40,8 @@ const POLL: Duration = Duration::from_millis(20);
         ("ledger" = String, Path, description = "The ledger"),
         ("after" = Option<u64>, Query, description = "Only events of later revisions"),
         ("type" = Option<Vec<String>>, Query, description = "Only events of these types"),
-        ("limit" = Option<u16>, Query, description = "1 to 1000, default 100; as NDJSON: all"),
+        ("limit" = Option<u16>, Query,
+            description = "1 to 1000, default 100; a page of 8 MiB ends early; as NDJSON: all"),
         ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before"),
         ("min_revision" = Option<u64>, Query, description = "Wait until the store has it"),
         ("wait_ms" = Option<u64>, Query, description = "How long at most; default 2000"),
@@ -49,7 +51,7 @@ const POLL: Duration = Duration::from_millis(20);
             content(("application/json"), ("application/x-ndjson"))),
         (status = 400, description = "`validation`"),
         (status = 404, description = "`ledger_not_found`"),
-        (status = 503, description = "`store_unavailable`"),
+        (status = 503, description = "`store_unavailable`, `overloaded`"),
     ))]
 pub(super) async fn list(service: Service, request: HttpRequest) -> Result<HttpResponse, Problem> {
     let ledger = ledger_of(&request)?;
@@ -77,18 +79,18 @@ pub(super) async fn list(service: Service, request: HttpRequest) -> Result<HttpR
 }
 
 /// What of the history was asked for.
-struct Asked {
-    ledger: LedgerId,
+pub(super) struct Asked {
+    pub(super) ledger: LedgerId,
     after: Option<Revision>,
     types: Vec<EventType>,
 }
 
 impl Asked {
-    fn first(&self) -> Revision {
+    pub(super) fn first(&self) -> Revision {
         self.after.map_or(Revision::new(0), |after| after.plus(1))
     }
 
-    fn wants(&self, event: &RecordedEvent) -> bool {
+    pub(super) fn wants(&self, event: &RecordedEvent) -> bool {
         self.types.is_empty() || self.types.contains(&event.event_type)
     }
 }
@@ -110,10 +112,19 @@ async fn page(
         let why = "it is from an earlier life of the event store; start again without it";
         return Err(bad("cursor", &why));
     }
-    if answer::none_match(request, &answer::etag(Source::Store, mark)) {
-        return Ok(answer::not_modified(Source::Store, mark));
-    }
+    // The page shows the ledger as it was when the walk began.
     let end = pin.map_or(mark.revision, |pin| pin.revision);
+    let mark = Mark {
+        revision: end,
+        ..mark
+    };
+    if answer::none_match(request, &answer::etag(Source::Events, mark)) {
+        return Ok(answer::not_modified(Source::Events, mark));
+    }
+    let place = Arc::clone(&service.event_pages).acquire_owned();
+    let Ok(Ok(place)) = tokio::time::timeout(PLACE_WAIT, place).await else {
+        return Err(errors::overloaded("other pages of events are being sent"));
+    };
     let from = cursor.map_or_else(|| asked.first(), |cursor| cursor.last.plus(1));
     let limit = usize::from(params.limit);
     let found = scan(&*service.store, &asked, from, end, limit).await;
@@ -129,16 +140,50 @@ async fn page(
         };
         cursor.write(walk)
     });
-    let body = page_body(&found.events, next.as_deref(), end);
-    Ok(answer::ok(Source::Store, mark)
-        .content_type("application/json")
-        .body(body))
+    let body = found.finish(next.as_deref(), end);
+    let mut builder = answer::ok(Source::Events, mark);
+    builder.content_type("application/json");
+    Ok(delivery::whole(&service.tasks, place, builder, body))
 }
 
-/// Events of one page, and the last revision that was looked at.
+/// Events of one page as they are sent, and the last revision that was looked at.
 struct Scanned {
-    events: Vec<RecordedEvent>,
+    /// The body's beginning, up to the last event.
+    body: Vec<u8>,
+    count: usize,
     last: Option<Revision>,
+}
+
+impl Scanned {
+    /// Adds an event, byte for byte: it is not decoded and encoded again (D12). `false` if the page
+    /// would become longer than a page may be.
+    fn add(&mut self, event: &RecordedEvent) -> bool {
+        let before = self.body.len();
+        if self.count > 0 {
+            self.body.push(b',');
+        }
+        event.write_line(&mut self.body);
+        if self.body.len() > PAGE_BYTES_MAX && self.count > 0 {
+            self.body.truncate(before);
+            return false;
+        }
+        self.count += 1;
+        true
+    }
+
+    /// The whole body.
+    fn finish(self, next: Option<&str>, revision: Revision) -> Vec<u8> {
+        let mut body = self.body;
+        body.extend_from_slice(b"],\"next_cursor\":");
+        // A cursor is base64url: nothing in it needs escaping.
+        match next {
+            Some(cursor) => body.extend_from_slice(format!("\"{cursor}\"").as_bytes()),
+            None => body.extend_from_slice(b"null"),
+        }
+        let rest = format!(",\"has_more\":{},\"revision\":{revision}}}", next.is_some());
+        body.extend_from_slice(rest.as_bytes());
+        body
+    }
 }
 
 async fn scan(
@@ -149,15 +194,16 @@ async fn scan(
     limit: usize,
 ) -> Result<Scanned, ReadError> {
     let mut found = Scanned {
-        events: Vec::new(),
+        body: b"{\"data\":[".to_vec(),
+        count: 0,
         last: None,
     };
     let mut next = from;
     let scan_end = from.plus(SCAN_MAX);
-    while next <= end && next < scan_end && found.events.len() < limit {
+    while next <= end && next < scan_end && found.count < limit {
         // Without a filter exactly the page is read.
         let chunk = match asked.types.is_empty() {
-            true => limit - found.events.len(),
+            true => limit - found.count,
             false => CHUNK,
         };
         let events = store.read_ledger(&asked.ledger, next, chunk).await?;
@@ -165,37 +211,17 @@ async fn scan(
             break;
         }
         for event in events {
-            if event.revision > end || found.events.len() == limit {
+            if event.revision > end || found.count == limit {
                 break;
+            }
+            if asked.wants(&event) && !found.add(&event) {
+                return Ok(found);
             }
             found.last = Some(event.revision);
             next = event.revision.plus(1);
-            if asked.wants(&event) {
-                found.events.push(event);
-            }
         }
     }
     Ok(found)
-}
-
-/// The page spliced together: the events are not decoded and encoded again (D12).
-fn page_body(events: &[RecordedEvent], next: Option<&str>, revision: Revision) -> Vec<u8> {
-    let mut body = b"{\"data\":[".to_vec();
-    for (index, event) in events.iter().enumerate() {
-        if index > 0 {
-            body.push(b',');
-        }
-        event.write_line(&mut body);
-    }
-    body.extend_from_slice(b"],\"next_cursor\":");
-    // A cursor is base64url: nothing in it needs escaping.
-    match next {
-        Some(cursor) => body.extend_from_slice(format!("\"{cursor}\"").as_bytes()),
-        None => body.extend_from_slice(b"null"),
-    }
-    let rest = format!(",\"has_more\":{},\"revision\":{revision}}}", next.is_some());
-    body.extend_from_slice(rest.as_bytes());
-    body
 }
 
 async fn whole(
@@ -206,83 +232,18 @@ async fn whole(
     freshness: Freshness,
 ) -> Result<HttpResponse, Problem> {
     let mark = store_mark(service, &asked.ledger, freshness).await?;
-    if answer::none_match(request, &answer::etag(Source::Store, mark)) {
-        return Ok(answer::not_modified(Source::Store, mark));
+    if answer::none_match(request, &answer::etag(Source::EventLines, mark)) {
+        return Ok(answer::not_modified(Source::EventLines, mark));
     }
     let Ok(place) = Arc::clone(&service.streams).try_acquire_owned() else {
         return Err(errors::overloaded("other histories are being streamed"));
     };
-    let history = History {
-        store: Arc::clone(&service.store),
-        next: asked.first(),
-        asked,
-        end: mark.revision,
-        left: limit.unwrap_or(u64::MAX),
-        _place: place,
-    };
-    Ok(answer::ok(Source::Store, mark)
+    let store = Arc::clone(&service.store);
+    let history = History::new(store, asked, mark.revision, limit);
+    let body = delivery::streamed(&service.tasks, place, history.stream());
+    Ok(answer::ok(Source::EventLines, mark)
         .content_type(NDJSON)
-        .streaming(history.stream()))
-}
-
-/// A history on its way out: one chunk in memory, the next is read when the client took it.
-struct History {
-    store: Arc<dyn EventStore>,
-    asked: Asked,
-    next: Revision,
-    end: Revision,
-    left: u64,
-    _place: OwnedSemaphorePermit,
-}
-
-impl History {
-    fn stream(self) -> impl Stream<Item = Result<Bytes, ReadError>> {
-        stream::unfold(Some(self), |history| async {
-            let mut history = history?;
-            match history.chunk().await {
-                Ok(Some(bytes)) => Some((Ok(bytes), Some(history))),
-                Ok(None) => None,
-                Err(error) => {
-                    // The connection is broken off, so that nobody takes a part for the whole.
-                    tracing::error!(
-                        error = &error as &dyn std::error::Error,
-                        "history broken off"
-                    );
-                    Some((Err(error), None))
-                }
-            }
-        })
-    }
-
-    async fn chunk(&mut self) -> Result<Option<Bytes>, ReadError> {
-        while self.next <= self.end && self.left > 0 {
-            let events = self
-                .store
-                .read_ledger(&self.asked.ledger, self.next, CHUNK)
-                .await?;
-            if events.is_empty() {
-                return Err(ReadError::Damaged {
-                    reason: format!("{} ends before its last revision", self.asked.ledger),
-                });
-            }
-            let mut bytes = Vec::new();
-            for event in events {
-                if event.revision > self.end || self.left == 0 {
-                    break;
-                }
-                self.next = event.revision.plus(1);
-                if self.asked.wants(&event) {
-                    event.write_line(&mut bytes);
-                    bytes.push(b'\n');
-                    self.left -= 1;
-                }
-            }
-            if !bytes.is_empty() {
-                return Ok(Some(Bytes::from(bytes)));
-            }
-        }
-        Ok(None)
-    }
+        .streaming(body))
 }
 
 /// Where the store is with the ledger. The store is the record: there is nothing to wait for but

@@ -1,8 +1,10 @@
 //! The routes of this side: parse, one read, one answer.
 
 mod accounts;
+mod delivery;
 mod document;
 mod events;
+mod history;
 mod ledgers;
 mod page;
 mod reports;
@@ -11,7 +13,7 @@ mod transactions;
 use actix_web::http::Method;
 use actix_web::{HttpRequest, HttpResponse, Route, web};
 use daybook_events::access::Permission;
-use daybook_events::ids::LedgerId;
+use daybook_events::ids::{LedgerId, Revision};
 use daybook_platform::http::{Access, RouteSpec};
 use daybook_platform::problem::Problem;
 
@@ -102,12 +104,28 @@ async fn begin(
     ledger: &LedgerId,
     freshness: Freshness,
 ) -> Result<Begun, Problem> {
+    begin_at(service, request, ledger, freshness, None).await
+}
+
+/// The same for an answer that shows the ledger as it was at an earlier revision: the mark that it
+/// gives, and the tag that it compares, are of that revision.
+async fn begin_at(
+    service: &QueryService,
+    request: &HttpRequest,
+    ledger: &LedgerId,
+    freshness: Freshness,
+    pinned: Option<Revision>,
+) -> Result<Begun, Problem> {
+    let shown = |mark: Mark| Mark {
+        revision: pinned.unwrap_or(mark.revision),
+        ..mark
+    };
     if answer::is_conditional(request.headers()) {
-        let mark = service.mark(ledger, freshness).await?;
+        let mark = shown(service.mark(ledger, freshness).await?);
         if answer::none_match(request, &answer::etag(Source::Views, mark)) {
             return Ok(Begun::Done(answer::not_modified(Source::Views, mark)));
         }
     }
     let (snapshot, mark) = service.snapshot(ledger, freshness).await?;
-    Ok(Begun::Read(snapshot, mark))
+    Ok(Begun::Read(snapshot, shown(mark)))
 }

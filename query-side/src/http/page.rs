@@ -7,11 +7,12 @@ use daybook_platform::problem::Problem;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{Begun, begin};
+use super::{Begun, begin_at};
 use crate::answer::{self, Source};
 use crate::cursor::{Cursor, Pin, Walk};
 use crate::params::{Freshness, ListParams, bad};
 use crate::read_model::accounts::Stretch;
+use crate::read_model::rows::Rows;
 use crate::read_model::{Mark, Snapshot, ViewError, within_read_time};
 use crate::service::QueryService;
 use crate::views::Page;
@@ -51,7 +52,8 @@ impl<K: Serialize + DeserializeOwned + Clone> Asked<K> {
         })
     }
 
-    /// Takes the snapshot that the page is read from, at least as new as the walk's first page.
+    /// Takes the snapshot that the page is read from, at least as new as the walk's first page. The
+    /// mark is the one that the page shows: the first page's.
     pub(super) async fn open(
         &self,
         service: &QueryService,
@@ -60,7 +62,8 @@ impl<K: Serialize + DeserializeOwned + Clone> Asked<K> {
     ) -> Result<Opened<K>, Problem> {
         let pin = self.cursor.as_ref().and_then(|cursor| cursor.pin);
         let freshness = self.freshness.at_least(pin.map(|pin| pin.revision));
-        let (snapshot, mark) = match begin(service, request, ledger, freshness).await? {
+        let pinned = pin.map(|pin| pin.revision);
+        let (snapshot, mark) = match begin_at(service, request, ledger, freshness, pinned).await? {
             Begun::Read(snapshot, mark) => (snapshot, mark),
             Begun::Done(answer) => return Ok(Opened::Done(answer)),
         };
@@ -69,7 +72,7 @@ impl<K: Serialize + DeserializeOwned + Clone> Asked<K> {
             return Err(bad("cursor", &why));
         }
         let stretch = Stretch {
-            pinned: pin.map_or(mark.revision, |pin| pin.revision),
+            pinned: mark.revision,
             after: self.cursor.as_ref().map(|cursor| cursor.last.clone()),
             order: self.params.order,
             // One more than asked tells whether there is a next page.
@@ -78,17 +81,16 @@ impl<K: Serialize + DeserializeOwned + Clone> Asked<K> {
         Ok(Opened::Read(snapshot, mark, stretch))
     }
 
-    /// Reads the rows of the stretch within the bound and gives the snapshot back.
+    /// The page from the rows of the stretch, of which one more than asked was read.
     pub(super) fn answer<T: Serialize>(
         &self,
         mark: Mark,
-        stretch: &Stretch<K>,
-        rows: Vec<T>,
+        rows: impl Into<Rows<T>>,
         key: impl Fn(&T) -> K,
     ) -> HttpResponse {
         let pin = Pin {
             generation: mark.generation,
-            revision: stretch.pinned,
+            revision: mark.revision,
         };
         let page = page(self.walk, &self.params, Some(pin), rows, key);
         answer::json(Source::Views, mark, &page)
@@ -120,16 +122,17 @@ pub(super) fn read_cursor<K: Serialize + DeserializeOwned>(
         .transpose()
 }
 
-/// The page from rows of which one more than asked was read.
+/// The page from rows of which one more than asked was read, or that were cut short.
 pub(super) fn page<T, K: Serialize + DeserializeOwned>(
     walk: Walk,
     params: &ListParams,
     pin: Option<Pin>,
-    mut rows: Vec<T>,
+    rows: impl Into<Rows<T>>,
     key: impl Fn(&T) -> K,
 ) -> Page<T> {
     let limit = usize::from(params.limit);
-    let has_more = rows.len() > limit;
+    let Rows { mut rows, cut } = rows.into();
+    let has_more = cut || rows.len() > limit;
     rows.truncate(limit);
     let next_cursor = rows.last().filter(|_| has_more).map(|last| {
         let cursor = Cursor {

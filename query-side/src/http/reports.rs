@@ -7,10 +7,10 @@ use daybook_platform::http::Query;
 use daybook_platform::problem::Problem;
 
 use super::{Begun, Service, begin, ledger_of};
-use crate::answer::{self, Source};
+use crate::answer::{self, LEDGER_REVISION, Source};
 use crate::errors;
 use crate::params::Freshness;
-use crate::read_model::reports::Trial;
+use crate::read_model::reports::{REPORT_ROWS_MAX, Trial};
 use crate::read_model::{REPORT_TIMEOUT, bounded};
 use crate::views::TrialBalance;
 
@@ -29,6 +29,7 @@ const REPORT_READ_TIMEOUT: Duration = REPORT_TIMEOUT.saturating_add(Duration::fr
         (status = 200, description = "One row per account and asset with turnover; totals equal",
             body = TrialBalance),
         (status = 304, description = "Unchanged since `If-None-Match`"),
+        (status = 400, description = "`validation`; also more rows than one report shows"),
         (status = 404, description = "`ledger_not_found`"),
         (status = 503, description = "`view_behind`, `overloaded`"),
     ))]
@@ -40,12 +41,14 @@ pub(super) async fn trial_balance(
     let mut query = Query::parse(&request)?;
     let freshness = Freshness::take(&mut query, &request)?;
     query.finish()?;
-    let Ok(_place) = service.reports.try_acquire() else {
-        return Err(errors::overloaded("other reports are being made"));
-    };
     let (mut snapshot, mark) = match begin(&service, &request, &ledger, freshness).await? {
         Begun::Read(snapshot, mark) => (snapshot, mark),
         Begun::Done(answer) => return Ok(answer),
+    };
+    // Taken after the wait for a revision: who waits makes no report yet.
+    let Ok(_place) = service.reports.try_acquire() else {
+        snapshot.close().await?;
+        return Err(errors::overloaded("other reports are being made"));
     };
     let trial = bounded(REPORT_READ_TIMEOUT, async {
         snapshot.allow_report_time().await?;
@@ -56,8 +59,12 @@ pub(super) async fn trial_balance(
     .await?;
     match trial {
         Trial::Balance(balance) => Ok(answer::json(Source::Views, mark, &balance)),
-        Trial::TooLong => Err(errors::overloaded(
-            "the ledger has more accounts than one report shows",
-        )),
+        // To ask again would not help: no Retry-After.
+        Trial::TooLong => Err(Problem::validation(format!(
+            "the trial balance has more than {REPORT_ROWS_MAX} rows, the most that one report \
+             shows; GET /v1/ledgers/{ledger}/accounts lists the balances of all accounts page by \
+             page"
+        ))
+        .with_header(LEDGER_REVISION, mark.revision.to_string())),
     }
 }

@@ -35,11 +35,12 @@ const COLUMNS: &str = "account, type, normal_balance, name, status, assets, \
                        limits::text AS limits, metadata::text AS metadata, opened_at, revision";
 
 impl Snapshot {
-    /// One account with its balances.
+    /// One account with its balances at `pinned`.
     pub(crate) async fn account(
         &mut self,
         ledger: &LedgerId,
         account: &AccountId,
+        pinned: Revision,
     ) -> Result<Option<Account>, ViewError> {
         let mut query = QueryBuilder::new("SELECT ");
         query
@@ -50,7 +51,7 @@ impl Snapshot {
         let row = query.build().fetch_optional(&mut *self.connection).await?;
         let Some(row) = row else { return Ok(None) };
         let mut found = vec![account_of(&row)?];
-        self.add_balances(ledger, &mut found).await?;
+        self.add_balances(ledger, pinned, &mut found).await?;
         Ok(found.pop())
     }
 
@@ -71,7 +72,8 @@ impl Snapshot {
             .transpose()
     }
 
-    /// Accounts by id, with their balances.
+    /// Accounts by id, with their balances at the pinned revision. Nothing else of an account's row
+    /// changes after its opening, whose revision the row has.
     pub(crate) async fn accounts(
         &mut self,
         ledger: &LedgerId,
@@ -95,13 +97,18 @@ impl Snapshot {
         query.push(" LIMIT ").push_bind(stretch.limit);
         let rows = query.build().fetch_all(&mut *self.connection).await?;
         let mut accounts = rows.iter().map(account_of).collect::<Result<Vec<_>, _>>()?;
-        self.add_balances(ledger, &mut accounts).await?;
+        self.add_balances(ledger, stretch.pinned, &mut accounts)
+            .await?;
         Ok(accounts)
     }
 
+    /// Adds the balances at a revision that the view has reached. A balance that changed later is
+    /// taken from the last entry up to the revision: one backward step of the entries' key, which
+    /// passes only the account's entries of other assets.
     async fn add_balances(
         &mut self,
         ledger: &LedgerId,
+        pinned: Revision,
         accounts: &mut [Account],
     ) -> Result<(), ViewError> {
         let ids: Vec<&str> = accounts.iter().map(|a| a.account.as_str()).collect();
@@ -109,10 +116,21 @@ impl Snapshot {
             "SELECT account, asset, debits::text AS debits, credits::text AS credits, \
                     pending_debits::text AS pending_debits, \
                     pending_credits::text AS pending_credits \
-             FROM books.balances WHERE ledger = $1 AND account = ANY($2)",
+             FROM books.balances WHERE ledger = $1 AND account = ANY($2) AND revision <= $3 \
+             UNION ALL \
+             SELECT b.account, b.asset, e.debits_after::text, e.credits_after::text, \
+                    e.pending_debits_after::text, e.pending_credits_after::text \
+             FROM books.balances b CROSS JOIN LATERAL ( \
+                 SELECT debits_after, credits_after, pending_debits_after, pending_credits_after \
+                 FROM books.entries \
+                 WHERE ledger = b.ledger AND account = b.account AND revision <= $3 \
+                   AND asset = b.asset \
+                 ORDER BY revision DESC, entry DESC LIMIT 1) e \
+             WHERE b.ledger = $1 AND b.account = ANY($2) AND b.revision > $3",
         )
         .bind(ledger.as_str())
         .bind(ids)
+        .bind(pinned.as_i64())
         .fetch_all(&mut *self.connection)
         .await?;
         let places: BTreeMap<String, usize> = accounts

@@ -102,6 +102,8 @@ pub(crate) const LEDGER_COLUMNS: &[&str] = &[
 #[derive(Debug, Clone)]
 pub(crate) struct Checkpoint {
     pub(crate) partition: i32,
+    /// Of how many.
+    pub(crate) partitions: i32,
     pub(crate) generation: GenerationId,
     pub(crate) position: Position,
     pub(crate) event_position: Position,
@@ -185,7 +187,7 @@ impl Snapshot {
     /// The progress of the projection `books`.
     pub(crate) async fn checkpoints(&mut self) -> Result<Vec<Checkpoint>, ViewError> {
         let rows = sqlx::query(
-            "SELECT partition, generation, position, event_position, event_id \
+            "SELECT partition, partitions, generation, position, event_position, event_id \
              FROM engine.checkpoints WHERE projection = 'books' AND version = $1 \
              ORDER BY partition",
         )
@@ -197,6 +199,7 @@ impl Snapshot {
                 let event_id: Option<Uuid> = row.try_get("event_id")?;
                 Ok(Checkpoint {
                     partition: row.try_get("partition")?,
+                    partitions: row.try_get("partitions")?,
                     generation: GenerationId::new(row.try_get("generation")?),
                     position: Position::from_i64(row.try_get("position")?),
                     event_position: Position::from_i64(row.try_get("event_position")?),

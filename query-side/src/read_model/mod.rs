@@ -9,7 +9,7 @@ pub(crate) mod audit_tables;
 pub(crate) mod entries;
 pub(crate) mod ledgers;
 pub(crate) mod reports;
-mod rows;
+pub(crate) mod rows;
 pub(crate) mod transactions;
 
 use std::future::Future;

@@ -10,8 +10,9 @@ use sqlx::Row as _;
 use super::{Snapshot, ViewError, rows};
 use crate::views::{TrialBalance, TrialRow, TrialTotal};
 
-/// The most rows of one report: about 40 MB of JSON. Beyond it, the export is the right door.
-pub(crate) const REPORT_ROWS_MAX: usize = 250_000;
+/// The most rows of one report: about 40 MB of JSON. Beyond it, the list of accounts is the right
+/// door.
+pub(crate) const REPORT_ROWS_MAX: i64 = 250_000;
 
 /// A trial balance, or why there is none.
 #[derive(Debug)]
@@ -37,12 +38,16 @@ impl Snapshot {
              FROM books.balances b \
              JOIN books.accounts a ON a.ledger = b.ledger AND a.account = b.account \
              WHERE b.ledger = $1 AND (b.debits <> 0 OR b.credits <> 0) \
-             ORDER BY b.account, b.asset",
+             ORDER BY b.account, b.asset LIMIT $2",
         )
         .bind(ledger.as_str())
+        // One more than shown tells that there are too many.
+        .bind(REPORT_ROWS_MAX + 1)
         .fetch(&mut *self.connection);
+        let mut count = 0;
         while let Some(row) = rows.try_next().await? {
-            if accounts.len() == REPORT_ROWS_MAX {
+            count += 1;
+            if count > REPORT_ROWS_MAX {
                 return Ok(Trial::TooLong);
             }
             accounts.push(TrialRow {

@@ -10,6 +10,30 @@ use sqlx::postgres::PgRow;
 use super::ViewError;
 use crate::views::Balance;
 
+/// The most bytes of one page's rows. A page that would be longer ends early and says that there is
+/// more: what a request may hold in memory must not depend on what clients once wrote (INV-9).
+pub(crate) const PAGE_BYTES_MAX: usize = 8 << 20;
+
+/// The rows of a page.
+#[derive(Debug)]
+pub(crate) struct Rows<T> {
+    pub(crate) rows: Vec<T>,
+    /// Whether [`PAGE_BYTES_MAX`] ended them early: there are more.
+    pub(crate) cut: bool,
+}
+
+impl<T> Default for Rows<T> {
+    fn default() -> Self {
+        Self::from(Vec::new())
+    }
+}
+
+impl<T> From<Vec<T>> for Rows<T> {
+    fn from(rows: Vec<T>) -> Self {
+        Self { rows, cut: false }
+    }
+}
+
 /// An amount that was selected as text.
 pub(super) fn minor(row: &PgRow, column: &str) -> Result<Minor, ViewError> {
     Ok(Minor::parse(row.try_get(column)?)?)

@@ -7,6 +7,7 @@ use daybook_events::ids::{
     AccountId, Code, Description, IdempotencyKey, LedgerId, Reference, Revision, TransactionId,
 };
 use daybook_events::time::Effective;
+use futures_util::TryStreamExt as _;
 use serde::Serialize;
 use sqlx::postgres::PgRow;
 use sqlx::{Postgres, QueryBuilder, Row as _};
@@ -14,6 +15,7 @@ use uuid::Uuid;
 
 use super::accounts::{Stretch, push_metadata};
 use super::entries::effective;
+use super::rows::{PAGE_BYTES_MAX, Rows};
 use super::{Snapshot, ViewError, rows};
 use crate::views::{ShortBalance, Transaction, TransactionEntry};
 
@@ -34,8 +36,11 @@ pub(crate) struct TransactionFilter {
 }
 
 const COLUMNS: &str = "revision, id, status, reference, code, description, effective_given, \
-                       recorded_at, related_to, reverses, reversed_by, captures, reason, \
+                       recorded_at, related_to, reverses, captures, reason, \
                        entries::text AS entries, metadata::text AS metadata";
+/// The most rows of one statement. A page that is cut short by its bytes leaves rows of its
+/// statement unread, which Postgres has to send all the same.
+const STATEMENT_ROWS_MAX: i64 = 128;
 
 impl Snapshot {
     /// One transaction by its id.
@@ -47,7 +52,7 @@ impl Snapshot {
         let mut query = QueryBuilder::new("SELECT ");
         query
             .push(COLUMNS)
-            .push(" FROM books.transactions WHERE ledger = ");
+            .push(", reversed_by FROM books.transactions WHERE ledger = ");
         query
             .push_bind(ledger.as_str())
             .push(" AND id = ")
@@ -56,31 +61,72 @@ impl Snapshot {
         row.map(|row| transaction_of(&row, ledger)).transpose()
     }
 
-    /// Transactions by revision.
+    /// Transactions by revision, as they were at the pinned one: at most the stretch's limit, and
+    /// at most [`PAGE_BYTES_MAX`] of them.
     pub(crate) async fn transactions(
         &mut self,
         ledger: &LedgerId,
         filter: &TransactionFilter,
         stretch: &Stretch<Revision>,
-    ) -> Result<Vec<Transaction>, ViewError> {
-        let mut query = QueryBuilder::new("SELECT ");
-        query
-            .push(COLUMNS)
-            .push(" FROM books.transactions WHERE ledger = ");
-        query.push_bind(ledger.as_str());
-        query
-            .push(" AND revision <= ")
-            .push_bind(stretch.pinned.as_i64());
-        if let Some(after) = stretch.after {
-            query.push(" AND revision ").push(stretch.order.beyond());
-            query.push(" ").push_bind(after.as_i64());
+    ) -> Result<Rows<Transaction>, ViewError> {
+        let mut found = Rows::default();
+        let mut bytes = 0_usize;
+        let mut part = stretch.clone();
+        let mut left = stretch.limit;
+        while left > 0 {
+            part.limit = left.min(STATEMENT_ROWS_MAX);
+            let mut query = transactions_query(ledger, filter, &part);
+            let mut rows = query.build().fetch(&mut *self.connection);
+            let mut got = 0;
+            while let Some(row) = rows.try_next().await? {
+                got += 1;
+                let size = row.try_get::<&str, _>("entries")?.len()
+                    + row.try_get::<&str, _>("metadata")?.len();
+                bytes = bytes.saturating_add(size);
+                if bytes > PAGE_BYTES_MAX && !found.rows.is_empty() {
+                    found.cut = true;
+                    return Ok(found);
+                }
+                found.rows.push(transaction_of(&row, ledger)?);
+            }
+            if got < part.limit {
+                break;
+            }
+            left -= got;
+            part.after = found.rows.last().map(|row| row.revision);
         }
-        push_filter(&mut query, ledger, filter, stretch);
-        query.push(" ORDER BY revision ").push(stretch.order.sql());
-        query.push(" LIMIT ").push_bind(stretch.limit);
-        let rows = query.build().fetch_all(&mut *self.connection).await?;
-        rows.iter().map(|row| transaction_of(row, ledger)).collect()
+        Ok(found)
     }
+}
+
+fn transactions_query(
+    ledger: &LedgerId,
+    filter: &TransactionFilter,
+    stretch: &Stretch<Revision>,
+) -> QueryBuilder<Postgres> {
+    let mut query = QueryBuilder::new("SELECT ");
+    query.push(COLUMNS);
+    // All else of a row stands since its revision; a reversal after the pinned one does not
+    // show.
+    query
+        .push(
+            ", (SELECT r.id FROM books.transactions r WHERE r.ledger = t.ledger \
+                    AND r.id = t.reversed_by AND r.revision <= ",
+        )
+        .push_bind(stretch.pinned.as_i64())
+        .push(") AS reversed_by FROM books.transactions t WHERE ledger = ");
+    query.push_bind(ledger.as_str());
+    query
+        .push(" AND revision <= ")
+        .push_bind(stretch.pinned.as_i64());
+    if let Some(after) = stretch.after {
+        query.push(" AND revision ").push(stretch.order.beyond());
+        query.push(" ").push_bind(after.as_i64());
+    }
+    push_filter(&mut query, ledger, filter, stretch);
+    query.push(" ORDER BY revision ").push(stretch.order.sql());
+    query.push(" LIMIT ").push_bind(stretch.limit);
+    query
 }
 
 fn push_filter(

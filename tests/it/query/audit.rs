@@ -109,10 +109,24 @@ async fn every_kind_of_tampering_is_found_and_named() {
             Kind::Checkpoint,
             "of partition 3 names event",
         ),
+        (
+            "DELETE FROM engine.checkpoints WHERE partition = 3",
+            Kind::Checkpoint,
+            "of partition 3 is missing",
+        ),
     ] {
         restored(&fixture, change, kind, says).await;
     }
-    assert!(verify(&fixture).await.is_clean());
+    // What an earlier layout left behind says nothing.
+    fixture
+        .tamper(
+            "INSERT INTO engine.checkpoints SELECT projection, version, 99, gen_random_uuid(), \
+             9999, 9999, event_id, epoch, digest, events, updated_at, 100 \
+             FROM engine.checkpoints WHERE partition = 0",
+        )
+        .await;
+    let report = verify(&fixture).await;
+    assert!(report.is_clean(), "{report}");
 }
 
 /// Changes the views, audits, and puts everything back.

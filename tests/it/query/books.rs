@@ -185,6 +185,13 @@ async fn entries_carry_the_running_balance_in_recorded_order() {
     assert_eq!(first["direction"], "debit");
     assert_eq!(first["amount"], "1050");
     assert_eq!(first["effective_at"], first["recorded_at"]);
+    let named = fixture.client.get(&format!("{path}?by=recorded")).await;
+    assert_eq!(named.expect(200), newest_first);
+    for later in ["by=effective", "from=2026-01-01", "to=2026-01-01"] {
+        let answer = fixture.client.get(&format!("{path}?{later}")).await;
+        assert_eq!((answer.status, answer.code().as_str()), (400, "validation"));
+        assert!(answer.to_string().contains("not supported yet"), "{answer}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

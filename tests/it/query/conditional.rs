@@ -53,6 +53,33 @@ async fn an_unchanged_ledger_answers_304_and_a_changed_one_does_not() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn two_representations_of_the_history_have_two_tags() {
+    let (fixture, book) = Fixture::with_acme().await;
+    let path = "/v1/ledgers/acme/events";
+    let get = async |accept: &'static str, etag: &str| {
+        let request = fixture.client.request(Method::GET, path);
+        let request = request.header("Accept", accept);
+        client::sent(request.header("If-None-Match", etag)).await
+    };
+    let page = get("application/json", "\"x\"").await.checked(200);
+    let lines = get("application/x-ndjson", "\"x\"").await.checked(200);
+    let of_page = page.header("ETag").unwrap();
+    let of_lines = lines.header("ETag").unwrap();
+    assert_ne!(of_page, of_lines);
+    for tag in [of_page, of_lines] {
+        // What a command's `If-Match` reads.
+        assert!(
+            tag.ends_with(&format!("-{}\"", book.revision("acme"))),
+            "{tag}"
+        );
+    }
+    assert_eq!(get("application/json", of_lines).await.status, 200);
+    assert_eq!(get("application/x-ndjson", of_page).await.status, 200);
+    assert_eq!(get("application/json", of_page).await.status, 304);
+    assert_eq!(get("application/x-ndjson", of_lines).await.status, 304);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_read_waits_for_its_revision_without_nats() {
     let (mut fixture, mut book) = Fixture::with_acme().await;
     fixture.stop_projecting().await;

@@ -39,6 +39,32 @@ async fn the_trial_balance_is_equal_and_names_its_revision() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_trial_balance_beyond_the_bound_is_refused_for_good() {
+    let (fixture, book) = Fixture::with_acme().await;
+    let pool = fixture.pool().await;
+    for statement in [
+        "INSERT INTO books_v1.accounts SELECT ledger, 'many:' || number, type, normal_balance, \
+         name, status, assets, limits, metadata, opened_at, revision \
+         FROM books_v1.accounts, generate_series(1, 250000) AS number WHERE account = 'users:1'",
+        "INSERT INTO books_v1.balances SELECT ledger, 'many:' || number, asset, debits, credits, \
+         pending_debits, pending_credits, revision \
+         FROM books_v1.balances, generate_series(1, 250000) AS number WHERE account = 'users:1'",
+    ] {
+        sqlx::query(statement).execute(&pool).await.unwrap();
+    }
+    let path = "/v1/ledgers/acme/reports/trial-balance";
+    let answer = fixture.client.get(path).await;
+    assert_eq!((answer.status, answer.code().as_str()), (400, "validation"));
+    assert_eq!(answer.header("Retry-After"), None);
+    assert_eq!(answer.revision(), book.revision("acme"));
+    let said = answer.to_string();
+    assert!(
+        said.contains("250000") && said.contains("/v1/ledgers/acme/accounts"),
+        "{said}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_caller_sees_the_ledgers_whose_books_it_may_read() {
     let mut fixture = Fixture::start().await;
     let mut book = fixture.book();
