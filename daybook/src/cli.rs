@@ -1,6 +1,7 @@
 //! The command line: one small file per subcommand.
 
 mod audit;
+mod database;
 mod import;
 mod role;
 mod token;
@@ -39,6 +40,12 @@ enum Subcommands {
     /// Print a token signed with the development key of a data directory
     Token(token::TokenArgs),
     /// Send a file of transactions through the bulk endpoint of a running service, in file order
+    ///
+    /// A line that breaks a rule of the ledger (an unknown account, a limit) is reported with its
+    /// number, and the import goes on; the exit code tells at the end. A line of the wrong shape
+    /// stops the import: neither it nor the other lines of its request are applied, what was sent
+    /// before stays. Mend the line and import the same file again: what is there already is
+    /// reported as replayed and has no second effect.
     Import(import::ImportArgs),
     /// Replay ledgers from the event store and compare
     Audit(audit::AuditArgs),

@@ -66,7 +66,7 @@ pub enum DataDirError {
 impl DataDir {
     /// Opens a data directory, and makes it if it is missing or empty.
     pub fn open_or_create(path: &Path) -> Result<Self, DataDirError> {
-        fs::create_dir_all(path).map_err(io_error("create the data directory", path))?;
+        create_dir_durably(path).map_err(io_error("create the data directory", path))?;
         let path = path.canonicalize().map_err(io_error("find", path))?;
         let mut entries = fs::read_dir(&path).map_err(io_error("read", &path))?;
         let version = path.join("VERSION");
@@ -160,6 +160,39 @@ impl DataDir {
     }
 }
 
+/// Makes a directory with all that are lacking above it, and syncs each of them and its parent: what
+/// is acknowledged inside must not be lost with the directory around it.
+fn create_dir_durably(path: &Path) -> io::Result<()> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    let parent = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty());
+    let parent = parent.unwrap_or(Path::new("."));
+    if parent != path {
+        create_dir_durably(parent)?;
+    }
+    match fs::create_dir(path) {
+        // Somebody else may have made it meanwhile; a file in its place is no directory.
+        Err(error) if !path.is_dir() => return Err(error),
+        Ok(()) | Err(_) => {}
+    }
+    sync_dir(path)?;
+    sync_dir(parent)
+}
+
+fn parent_of(path: &Path) -> &Path {
+    let parent = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty());
+    parent.unwrap_or(Path::new("."))
+}
+
+fn sync_dir(path: &Path) -> io::Result<()> {
+    fs::File::open(path)?.sync_all()
+}
+
 /// Under root, PostgreSQL runs as another user, who has to pass through the directory. What is
 /// private in it has its own mode.
 fn directory_mode() -> u32 {
@@ -190,7 +223,8 @@ pub fn write_private(path: &Path, bytes: &[u8]) -> Result<(), DataDirError> {
         let mut file = options.open(&new)?;
         file.write_all(bytes)?;
         file.sync_all()?;
-        fs::rename(&new, path)
+        fs::rename(&new, path)?;
+        sync_dir(parent_of(path))
     };
     write().map_err(io_error("write", path))
 }

@@ -9,6 +9,8 @@ use serde_json::value::RawValue;
 const LINE_BYTES_MAX: usize = 256 << 10;
 /// What the service takes as a key.
 const KEY_BYTES_MAX: usize = 255;
+/// What some programs put in front of UTF-8 text.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// One line of the file as an item of a bulk request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -106,7 +108,8 @@ impl<R: BufRead> Items<R> {
             if text.len() > LINE_BYTES_MAX {
                 return Err(LineError::TooLong { line });
             }
-            let text = text.trim_ascii();
+            let mark = if line == 1 { BYTE_ORDER_MARK } else { b"" };
+            let text = text.strip_prefix(mark).unwrap_or(&text).trim_ascii();
             if !text.is_empty() {
                 return item(line, text, &self.name).map(Some);
             }
@@ -268,6 +271,13 @@ mod tests {
         assert!(
             only(r#"{"id":"1","amount":99999999999999999999}"#).contains("99999999999999999999")
         );
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_passed_over_at_the_start_alone() {
+        assert_eq!(only("\u{feff}{\"id\":\"1\"}"), "{\"id\":\"1\"}");
+        assert_eq!(all("\u{feff}\n{\"id\":\"1\"}").unwrap()[0].line, 2);
+        assert!(all("{\"id\":\"1\"}\n\u{feff}{\"id\":\"2\"}").is_err());
     }
 
     #[test]

@@ -17,20 +17,23 @@ use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use tokio::process::Child;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
-use self::child::{Server, StartError, keep, start};
+use self::child::{Server, StartError, end, keep, start};
 use self::leftovers::Registry;
 use self::nats::Nats;
 use self::owner::NoOwner;
 use self::postgres::Postgres;
 use crate::data_dir::{DataDir, DataDirError, DataDirLock};
 
-/// How often another free port is tried when somebody took the one before.
-const PORT_ATTEMPTS_MAX: u32 = 5;
+/// How often a start is tried when somebody took the free port, or an earlier start is not quite
+/// gone.
+const ATTEMPTS_MAX: u32 = 5;
+const HELD_PAUSE: Duration = Duration::from_millis(500);
 
 /// Which private parts are wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,6 +102,13 @@ pub enum SuperviseError {
 }
 
 impl SuperviseError {
+    fn is_cancelled(&self) -> bool {
+        matches!(
+            self,
+            Self::Cancelled | Self::Start(StartError::Cancelled { .. })
+        )
+    }
+
     fn io(action: &'static str, path: &Path) -> impl Fn(io::Error) -> Self + use<> {
         let path = path.to_owned();
         move |source| Self::Io {
@@ -216,13 +226,9 @@ impl Work {
     async fn supervise(self, started: Started) {
         leftovers::end_leftovers(&self.data_dir);
         let registry = Arc::new(Registry::new(self.data_dir.children()));
-        // What has started already is killed when it is dropped here.
-        let (postgres, nats) = tokio::select! {
-            both = async { tokio::try_join!(self.postgres(), self.nats()) } => match both {
-                Ok(both) => both,
-                Err(error) => return drop(started.send(Err(error))),
-            },
-            () = self.stop.cancelled() => return,
+        let (postgres, nats) = match self.start_both().await {
+            Ok(both) => both,
+            Err(error) => return drop(started.send(Err(error))),
         };
         let addresses = Addresses {
             database_url: postgres.as_ref().map(|(server, _)| server.url()),
@@ -239,38 +245,95 @@ impl Work {
         registry.clear();
     }
 
-    async fn postgres(&self) -> Result<Option<(Postgres, Child)>, SuperviseError> {
+    /// Both, or neither: when one of them cannot start, or the stop comes first, what runs already
+    /// is ended in good order and reaped. A PostgreSQL that is killed keeps its lock file.
+    async fn start_both(&self) -> Result<Both, SuperviseError> {
+        let stop = self.stop.child_token();
+        let (postgres, nats) = tokio::join!(
+            or_cancel(self.postgres(&stop), &stop),
+            or_cancel(self.nats(&stop), &stop),
+        );
+        match (postgres, nats) {
+            (Ok(postgres), Ok(nats)) if !self.stop.is_cancelled() => Ok((postgres, nats)),
+            (postgres, nats) => {
+                let (postgres, nats) = tokio::join!(end_some(postgres), end_some(nats));
+                // The one that failed says why, not the one that was cancelled because of it.
+                let own = [postgres, nats].into_iter().flatten();
+                let own = own.into_iter().find(|error| !error.is_cancelled());
+                Err(own.unwrap_or(SuperviseError::Cancelled))
+            }
+        }
+    }
+
+    async fn postgres(
+        &self,
+        stop: &CancellationToken,
+    ) -> Result<Option<(Postgres, Child)>, SuperviseError> {
         if !self.wanted.postgres {
             return Ok(None);
         }
-        for _ in 1..PORT_ATTEMPTS_MAX {
-            let server = Postgres::prepare(&self.data_dir, free_port()?).await?;
-            match start(&server).await {
+        for _ in 1..ATTEMPTS_MAX {
+            let server = Postgres::prepare(&self.data_dir, free_port()?, stop).await?;
+            match start(&server, stop).await {
                 Ok(child) => return Ok(Some((server, child))),
                 Err(StartError::Ended { tail, .. }) if server.has_port() && in_use(&tail) => {}
+                Err(StartError::Ended { tail, .. }) if still_held(&tail) => {
+                    tokio::time::sleep(HELD_PAUSE).await;
+                }
                 Err(error) => return Err(error.into()),
             }
         }
-        let server = Postgres::prepare(&self.data_dir, free_port()?).await?;
-        let child = start(&server).await?;
+        let server = Postgres::prepare(&self.data_dir, free_port()?, stop).await?;
+        let child = start(&server, stop).await?;
         Ok(Some((server, child)))
     }
 
-    async fn nats(&self) -> Result<Option<(Nats, Child)>, SuperviseError> {
+    async fn nats(
+        &self,
+        stop: &CancellationToken,
+    ) -> Result<Option<(Nats, Child)>, SuperviseError> {
         if !self.wanted.nats {
             return Ok(None);
         }
-        for _ in 1..PORT_ATTEMPTS_MAX {
+        for _ in 1..ATTEMPTS_MAX {
             let server = Nats::prepare(&self.data_dir, free_port()?)?;
-            match start(&server).await {
+            match start(&server, stop).await {
                 Ok(child) => return Ok(Some((server, child))),
                 Err(StartError::Ended { tail, .. }) if in_use(&tail) => {}
                 Err(error) => return Err(error.into()),
             }
         }
         let server = Nats::prepare(&self.data_dir, free_port()?)?;
-        let child = start(&server).await?;
+        let child = start(&server, stop).await?;
         Ok(Some((server, child)))
+    }
+}
+
+type Both = (Option<(Postgres, Child)>, Option<(Nats, Child)>);
+
+/// A start whose failure ends the other one's.
+async fn or_cancel<T>(
+    starting: impl Future<Output = Result<T, SuperviseError>>,
+    stop: &CancellationToken,
+) -> Result<T, SuperviseError> {
+    let started = starting.await;
+    if started.is_err() {
+        stop.cancel();
+    }
+    started
+}
+
+/// Ends what started although it is not wanted any more; gives back why it did not start.
+async fn end_some<S: Server>(
+    started: Result<Option<(S, Child)>, SuperviseError>,
+) -> Option<SuperviseError> {
+    match started {
+        Ok(Some((server, child))) => {
+            end(&server, child).await;
+            None
+        }
+        Ok(None) => None,
+        Err(error) => Some(error),
     }
 }
 
@@ -288,6 +351,11 @@ fn in_use(words: &str) -> bool {
     words
         .to_ascii_lowercase()
         .contains("address already in use")
+}
+
+/// The last processes of a PostgreSQL that was killed are still about to end.
+fn still_held(words: &str) -> bool {
+    words.contains("pre-existing shared memory block")
 }
 
 /// A port that is free now; somebody may take it before the child does, which is then noticed.

@@ -5,14 +5,15 @@
 
 use std::sync::Arc;
 
-use actix_web::web;
+use actix_web::http::Method;
+use actix_web::{HttpResponse, web};
 use daybook_command::{CommandConfig, CommandService};
 use daybook_events::access;
 use daybook_events::problems;
 use daybook_platform::auth::{Roles, Verifier};
 use daybook_platform::clock::Clock;
 use daybook_platform::health::Health;
-use daybook_platform::http::{Api, ApiDocument, RouteSpec, docs_routes};
+use daybook_platform::http::{Access, Api, ApiDocument, RouteSpec, docs_routes};
 use daybook_platform::ops;
 use daybook_platform::problem::Problem;
 use daybook_platform::tasks::Group;
@@ -30,9 +31,29 @@ use crate::failure::Failure;
 pub fn routes() -> Vec<RouteSpec> {
     let mut routes = ops::routes();
     routes.extend(docs_routes());
+    routes.push(problems_route());
     routes.extend(daybook_command::http::routes());
     routes.extend(daybook_query::http::routes());
     routes
+}
+
+/// What every problem means, where the `type` of a problem points to.
+const PROBLEMS: &str = include_str!("../../docs/errors.md");
+
+fn problems_route() -> RouteSpec {
+    RouteSpec {
+        method: Method::GET,
+        path: "/docs/errors.md",
+        access: Access::Public,
+        body_max: 0,
+        route: || web::to(problems_page),
+    }
+}
+
+async fn problems_page() -> HttpResponse {
+    HttpResponse::Ok()
+        .content_type("text/markdown; charset=utf-8")
+        .body(PROBLEMS)
 }
 
 /// Every route of the private listener.
@@ -65,6 +86,10 @@ pub fn openapi() -> OpenApi {
         ),
         ("/openapi.json", "This document."),
         ("/docs", "This document as a page."),
+        (
+            "/docs/errors.md",
+            "What every problem means and what to do about it; `type` of a problem points here.",
+        ),
     ] {
         let answer = ResponseBuilder::new().description(what).build();
         let mut operation = OperationBuilder::new()

@@ -69,7 +69,14 @@ fn only_operations_and_documents_are_public() {
         .collect();
     assert_eq!(
         public,
-        ["/docs", "/livez", "/openapi.json", "/readyz"].into()
+        [
+            "/docs",
+            "/docs/errors.md",
+            "/livez",
+            "/openapi.json",
+            "/readyz"
+        ]
+        .into()
     );
     assert!(
         ops_routes()

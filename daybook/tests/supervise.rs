@@ -182,7 +182,8 @@ async fn a_start_that_is_cancelled_leaves_nothing_that_a_second_start_trips_over
     let temp = tempfile::tempdir().unwrap();
     let data_dir = DataDir::open_or_create(&temp.path().join("data")).unwrap();
     let lock = data_dir.lock().unwrap();
-    for pause_ms in [1, 150, 400] {
+    // The first pauses end initdb, the later ones PostgreSQL while it starts.
+    for pause_ms in [1, 150, 400, 2000, 10, 30, 60, 100] {
         let token = CancellationToken::new();
         let cancel = async {
             tokio::time::sleep(Duration::from_millis(pause_ms)).await;
@@ -193,6 +194,8 @@ async fn a_start_that_is_cancelled_leaves_nothing_that_a_second_start_trips_over
         if let Ok(supervisor) = started {
             supervisor.stop().await;
         }
+        let lock_file = data_dir.postgres().join("postmaster.pid");
+        assert!(!lock_file.exists(), "after {pause_ms} ms");
     }
     drop(lock);
     start(&data_dir, BOTH).await.unwrap().stop().await;

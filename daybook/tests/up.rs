@@ -51,10 +51,15 @@ struct Up {
 
 impl Up {
     fn start(data: &Path) -> Self {
+        Self::start_with(data, &[])
+    }
+
+    fn start_with(data: &Path, options: &[&str]) -> Self {
         let mut command = daybook();
         command
             .args(["up", "--listen", "127.0.0.1:0", "--data-dir"])
-            .arg(data);
+            .arg(data)
+            .args(options);
         command.stdout(Stdio::piped()).stderr(Stdio::null());
         let mut child = command.spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
@@ -203,6 +208,7 @@ fn an_import_can_be_repeated_and_names_the_lines_that_cannot_be() {
         shown.contains("line 53: rejected (account_not_found)"),
         "{shown}"
     );
+    assert!(shown.ends_with("daybook: 1 line was rejected\n"), "{shown}");
 }
 
 #[test]
@@ -217,6 +223,14 @@ fn an_audit_works_beside_a_running_service_and_without_one() {
         command.args(["audit", "verify", "--data-dir"]);
         output(command.arg(&data))
     };
+    let mut away = daybook();
+    away.args(["audit", "verify", "--database-url"]);
+    away.arg("postgres://me:hush@127.0.0.1:1/books");
+    let error = error_of(away.arg("--data-dir").arg(&data));
+    assert!(
+        error.contains("postgres://***@127.0.0.1:1/books: ") && error.contains("refused"),
+        "{error}"
+    );
     let beside = audit();
     assert!(beside.status.success(), "{beside:?}");
     drop(up);
@@ -246,6 +260,8 @@ fn what_cannot_work_is_refused_in_one_clear_line() {
     fs::create_dir(temp.path().join("b")).unwrap();
     fs::write(temp.path().join("b").join("VERSION"), "daybook-data 9\n").unwrap();
     assert!(error_of(&mut up("b", &[])).contains("daybook-data 9"));
+    let said = String::from_utf8(output(&mut up("b", &[])).stderr).unwrap();
+    assert_eq!(said.matches("daybook-data 9").count(), 1, "{said}");
 
     let error = error_of(&mut up("c", &["--environment", "production"]));
     assert!(error.contains("DAYBOOK_JWKS"), "{error}");
@@ -256,6 +272,10 @@ fn what_cannot_work_is_refused_in_one_clear_line() {
     assert!(error.contains("embedded:PATH"), "{error}");
     let error = error_of(&mut up("e", &["--database-url", "nothing at all"]));
     assert!(error.contains("DATABASE_URL"), "{error}");
+    let mut import = daybook();
+    import.args(["import", "-", "--ledger", "shop", "--token", "t", "--url"]);
+    let error = error_of(import.arg("127.0.0.1:7400"));
+    assert!(error.contains("--url"), "{error}");
     fs::write(temp.path().join("f"), "").unwrap();
     let error = error_of(&mut up("f", &[]));
     assert!(error.contains("data directory"), "{error}");
@@ -276,4 +296,62 @@ fn two_services_do_not_share_a_data_directory() {
         .args(["up", "--listen", "127.0.0.1:0", "--data-dir"])
         .arg(&data);
     assert!(error_of(&mut second).contains("another daybook"));
+}
+
+#[tokio::test]
+async fn with_postgres_and_nats_of_the_operator_away_it_is_announced_and_takes_commands() {
+    let temp = tempfile::tempdir().unwrap();
+    let data = temp.path().join("data");
+    let away = [
+        "--database-url",
+        "postgres://me@127.0.0.1:1/books",
+        "--nats-url",
+        "nats://127.0.0.1:1",
+    ];
+    let up = Up::start_with(&data, &away);
+    let token = fs::read_to_string(data.join("token")).unwrap();
+    let client = reqwest::Client::new();
+    let opened = client
+        .post(format!("{}/v1/ledgers", up.base))
+        .bearer_auth(token.trim())
+        .header("Content-Type", "application/json")
+        .body(r#"{"ledger":"shop"}"#);
+    assert_eq!(opened.send().await.unwrap().status(), 201);
+    let get = async |path: &str| {
+        let request = client.get(format!("{}{path}", up.base));
+        request.bearer_auth(token.trim()).send().await.unwrap()
+    };
+    assert_eq!(get("/v1/ledgers/shop/accounts").await.status(), 503);
+    assert_eq!(get("/readyz").await.status(), 503);
+    assert_eq!(get("/livez").await.status(), 200);
+
+    // Where the `type` of every problem points to.
+    let problems = get("/docs/errors.md").await;
+    let media = problems.headers()["Content-Type"].to_str().unwrap();
+    assert_eq!(media, "text/markdown; charset=utf-8");
+    assert!(problems.text().await.unwrap().contains("## view_behind"));
+}
+
+#[test]
+fn an_interrupted_start_does_not_keep_the_next_one_from_starting() {
+    let temp = tempfile::tempdir().unwrap();
+    let data = temp.path().join("data");
+    drop(Up::start(&data));
+    for pause_ms in [150, 250, 400] {
+        let mut command = daybook();
+        command.args(["up", "--listen", "127.0.0.1:0", "--data-dir"]);
+        command
+            .arg(&data)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        let mut child = command.spawn().unwrap();
+        std::thread::sleep(Duration::from_millis(pause_ms));
+        let pid = Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
+        kill_process(pid, Signal::INT).unwrap();
+        let ended = child.wait().unwrap();
+        assert!(ended.success(), "after {pause_ms} ms: {ended}");
+        let lock_file = data.join("postgres/postmaster.pid");
+        assert!(!lock_file.exists(), "after {pause_ms} ms");
+    }
+    drop(Up::start(&data));
 }

@@ -33,15 +33,27 @@ pub enum InitError {
     Again(#[source] tracing::subscriber::SetGlobalDefaultError),
 }
 
+/// Logs what clients do wrong as errors of ours. It is heard when the filter names it.
+const CLIENTS_MISTAKES: &str = "actix_http::h1::dispatcher";
+
 /// Sends the log of this process to standard error.
 pub fn init(format: LogFormat, filter: &str) -> Result<(), InitError> {
-    let filter = EnvFilter::try_new(filter).map_err(|source| InitError::Filter {
-        filter: filter.to_owned(),
-        source,
-    })?;
+    let filter = parse(filter)?;
     let colours = std::io::stderr().is_terminal();
     let subscriber = subscriber(format, filter, colours, std::io::stderr);
     tracing::subscriber::set_global_default(subscriber).map_err(InitError::Again)
+}
+
+fn parse(filter: &str) -> Result<EnvFilter, InitError> {
+    let whole = if filter.contains(CLIENTS_MISTAKES) {
+        filter.to_owned()
+    } else {
+        format!("{filter},{CLIENTS_MISTAKES}=off")
+    };
+    EnvFilter::try_new(whole).map_err(|source| InitError::Filter {
+        filter: filter.to_owned(),
+        source,
+    })
 }
 
 fn subscriber<W>(
@@ -84,7 +96,7 @@ pub(crate) mod tests {
 
         pub(crate) fn subscriber(&self, filter: &str) -> Box<dyn Subscriber + Send + Sync> {
             let lines = self.clone();
-            let filter = EnvFilter::try_new(filter).unwrap();
+            let filter = parse(filter).unwrap();
             subscriber(LogFormat::Json, filter, false, move || lines.clone())
         }
     }
@@ -116,6 +128,27 @@ pub(crate) mod tests {
         assert_eq!(line["span"]["request_id"], "r-1");
         assert_eq!(line["level"], "INFO");
         assert!(line["timestamp"].is_string());
+    }
+
+    #[test]
+    fn what_clients_do_wrong_is_logged_only_when_asked_for() {
+        let logged = |filter: &str| {
+            let lines = Lines::default();
+            tracing::subscriber::with_default(lines.subscriber(filter), || {
+                tracing::error!(target: "actix_http::h1::dispatcher", "a bad request line");
+            });
+            lines.text().lines().count()
+        };
+        for quiet in [
+            "info",
+            "warn,async_nats=off",
+            "trace",
+            "actix_http=debug",
+            "",
+        ] {
+            assert_eq!(logged(quiet), 0, "{quiet}");
+        }
+        assert_eq!(logged("warn,actix_http::h1::dispatcher=error"), 1);
     }
 
     #[test]

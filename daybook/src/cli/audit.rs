@@ -11,6 +11,7 @@ use daybook_store::embedded::{ReadOnlyLog, Tail};
 use sqlx::postgres::{PgPool, PgPoolOptions};
 use tokio_util::sync::CancellationToken;
 
+use super::database::{Unreached, reach};
 use super::{DataDirArg, given, runtime, say};
 use crate::data_dir::DataDir;
 use crate::failure::Failure;
@@ -109,6 +110,10 @@ async fn compare(
     args: &VerifyArgs,
     wait: Duration,
 ) -> Result<Report, Failure> {
+    // A pool would tell that time is up, but not why.
+    reach(database_url)
+        .await
+        .map_err(|(Unreached::Wrong(why) | Unreached::Away(why))| why)?;
     let pool: PgPool = PgPoolOptions::new()
         .max_connections(CONNECTIONS_MAX)
         .acquire_timeout(CONNECT_TIMEOUT)

@@ -1,5 +1,6 @@
 //! `daybook import`: streams a file through the bulk endpoint, in order, safe to repeat.
 
+mod answer;
 mod client;
 mod progress;
 
@@ -7,7 +8,8 @@ use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
-use self::client::{Client, Outcome, Rejection, Tally};
+use self::answer::{Outcome, Rejection, Tally};
+use self::client::Client;
 use self::progress::Progress;
 use super::{DataDirArg, given, runtime, say};
 use crate::data_dir::DataDir;
@@ -78,6 +80,7 @@ pub(super) fn run(args: &ImportArgs) -> Result<(), Failure> {
     sent?;
     match work.counts.items.rejected {
         0 => Ok(()),
+        1 => Err(Failure::new("1 line was rejected")),
         rejected => Err(Failure::new(format!("{rejected} lines were rejected"))),
     }
 }
@@ -118,7 +121,7 @@ struct Work {
 impl Work {
     async fn send_all(&mut self, create: bool) -> Result<(), Failure> {
         if create {
-            self.client.open_ledger().await?;
+            self.client.open_ledger(&self.progress).await?;
         }
         let mut batch = Batch::default();
         // A line that cannot be sent ends the import; what came before it in this request is not

@@ -1,6 +1,7 @@
 //! `daybook token`: a token signed with the development key.
 
 use daybook_events::access;
+use daybook_events::ids::LedgerId;
 use daybook_platform::auth::{DevClaims, DevGrant, DevKey};
 use daybook_platform::clock::Clock;
 
@@ -20,7 +21,7 @@ pub(super) struct TokenArgs {
     #[arg(long = "role", required = true, value_parser = parse_role)]
     roles: Vec<String>,
     /// A ledger to grant it on, or a prefix and `*`; may be repeated [default: *]
-    #[arg(long = "ledger", value_name = "LEDGER")]
+    #[arg(long = "ledger", value_name = "LEDGER", value_parser = parse_pattern)]
     ledgers: Vec<String>,
     /// Whom the token speaks for
     #[arg(long, default_value = "developer")]
@@ -59,6 +60,19 @@ fn parse_role(text: &str) -> Result<String, String> {
         "there is no such role; there are {}",
         known.join(", ")
     ))
+}
+
+/// A pattern that covers some ledger: a ledger id, or the beginning of one and `*`.
+fn parse_pattern(text: &str) -> Result<String, String> {
+    let prefix = text.strip_suffix('*').unwrap_or(text);
+    match LedgerId::parse(prefix) {
+        Ok(_) => Ok(text.to_owned()),
+        Err(_) if text == "*" => Ok(text.to_owned()),
+        Err(error) => Err(format!(
+            "it would cover no ledger: expected a ledger id, the beginning of one followed by `*`, \
+             or `*` ({error})"
+        )),
+    }
 }
 
 fn parse_duration_s(text: &str) -> Result<u64, String> {
@@ -100,6 +114,17 @@ mod tests {
             "1µ",
         ] {
             assert!(parse_duration_s(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_pattern_that_covers_nothing_is_refused() {
+        for good in ["*", "acme", "acme*", "t6", "a-*", "0_x"] {
+            assert_eq!(parse_pattern(good).as_deref(), Ok(good));
+        }
+        let long = format!("{}*", "x".repeat(64));
+        for wrong in ["", "*x", "T6", "t*6", "**", "t**", "-*", "a b", " *", &long] {
+            assert!(parse_pattern(wrong).is_err(), "{wrong:?}");
         }
     }
 

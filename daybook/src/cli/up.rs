@@ -21,6 +21,7 @@ use daybook_store::EventStore;
 use daybook_store::embedded::{EmbeddedStore, Options};
 
 pub(super) use self::args::{UpArgs, log_dir};
+use self::ready::Outside;
 use super::runtime;
 use crate::data_dir::{DataDir, create_private_dir};
 use crate::failure::Failure;
@@ -33,11 +34,8 @@ pub(super) fn run(args: &UpArgs, given: Option<&clap::ArgMatches>) -> Result<(),
     metrics::install()?;
     log_settings(args.settings(given).all());
     let runtime = runtime()?;
-    let ended = runtime.block_on(up(args));
-    if let Err(failure) = &ended {
-        tracing::error!(%failure, "daybook ends: {failure}");
-    }
-    ended
+    // Why it failed is told once, by whoever called.
+    runtime.block_on(up(args))
 }
 
 async fn up(args: &UpArgs) -> Result<(), Failure> {
@@ -164,6 +162,7 @@ impl Running<'_> {
         let ready = ready::Announcement {
             address,
             token_file: access.token_file,
+            outside: Outside::new(self.args.database_url(), self.args.nats_url()),
         };
         group.spawn("readiness", ready.make(shared.health, token));
         Ok(services)

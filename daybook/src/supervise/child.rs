@@ -71,6 +71,12 @@ pub enum StartError {
         /// The end of its log.
         tail: String,
     },
+    /// It was not wanted any more; it has ended and was reaped.
+    #[error("the start of {name} was cancelled")]
+    Cancelled {
+        /// Which.
+        name: &'static str,
+    },
     /// It runs, but does not answer.
     #[error("{name} did not answer within {} s; its last words: {tail}", START_TIMEOUT.as_secs())]
     Silent {
@@ -81,14 +87,18 @@ pub enum StartError {
     },
 }
 
-/// Starts the server and returns when it answers.
+/// Starts the server and returns when it answers; cancelling the token ends it in good order.
 ///
 /// Must be called on a thread that lives as long as the child should: the child is killed when the
 /// thread that started it ends, which is how it never outlives us, not even `kill -9`.
-pub(super) async fn start(server: &impl Server) -> Result<Child, StartError> {
+pub(super) async fn start(
+    server: &impl Server,
+    stop: &CancellationToken,
+) -> Result<Child, StartError> {
     let name = server.name();
     let spawn_error = |source| StartError::Spawn { name, source };
     let log = open_log(&server.log()).map_err(spawn_error)?;
+    let since = log.metadata().map_err(spawn_error)?.len();
     let mut command = server.command().map_err(spawn_error)?;
     command.stdin(Stdio::null());
     command
@@ -99,28 +109,53 @@ pub(super) async fn start(server: &impl Server) -> Result<Child, StartError> {
     let mut command = tokio::process::Command::from(command);
     let mut child = command.kill_on_drop(true).spawn().map_err(spawn_error)?;
 
+    let ended = tokio::select! {
+        ended = until_answer(server, &mut child) => ended.map_err(spawn_error)?,
+        () = stop.cancelled() => {
+            // Killing it would leave its lock file behind, and a process that nobody reaps.
+            end(server, child).await;
+            return Err(StartError::Cancelled { name });
+        }
+    };
+    match ended {
+        Started::Answers => Ok(child),
+        Started::Ended(status) => Err(StartError::Ended {
+            name,
+            status,
+            tail: tail(&server.log(), since),
+        }),
+        Started::Silent => {
+            end(server, child).await;
+            Err(StartError::Silent {
+                name,
+                tail: tail(&server.log(), since),
+            })
+        }
+    }
+}
+
+/// What became of a child that was started.
+enum Started {
+    Answers,
+    Ended(ExitStatus),
+    Silent,
+}
+
+async fn until_answer(server: &impl Server, child: &mut Child) -> io::Result<Started> {
     let deadline = Instant::now() + START_TIMEOUT;
     while Instant::now() < deadline {
-        if let Some(status) = child.try_wait().map_err(spawn_error)? {
-            return Err(StartError::Ended {
-                name,
-                status,
-                tail: tail(&server.log()),
-            });
+        if let Some(status) = child.try_wait()? {
+            return Ok(Started::Ended(status));
         }
         if timeout(PROBE_TIMEOUT, server.answers())
             .await
             .unwrap_or(false)
         {
-            return Ok(child);
+            return Ok(Started::Answers);
         }
         sleep(PROBE_PAUSE).await;
     }
-    end(server, child).await;
-    Err(StartError::Silent {
-        name,
-        tail: tail(&server.log()),
-    })
+    Ok(Started::Silent)
 }
 
 /// Keeps the server running until the token is cancelled, then ends it.
@@ -146,20 +181,29 @@ pub(super) async fn keep(
         if since.elapsed() > STEADY {
             delay = RESTART_DELAY_MIN;
         }
-        child = tokio::select! {
-            child = restart(server, &mut delay) => child,
-            () = stop.cancelled() => return,
+        let Some(again) = restart(server, &mut delay, &stop).await else {
+            return;
         };
+        child = again;
         tracing::info!(child = name, "{name} is back");
     }
 }
 
-async fn restart(server: &impl Server, delay: &mut Duration) -> Child {
+/// Until it answers again; `None` if it is not wanted any more.
+async fn restart(
+    server: &impl Server,
+    delay: &mut Duration,
+    stop: &CancellationToken,
+) -> Option<Child> {
     loop {
-        sleep(*delay).await;
+        tokio::select! {
+            () = sleep(*delay) => {}
+            () = stop.cancelled() => return None,
+        }
         *delay = (*delay * 2).min(RESTART_DELAY_MAX);
-        match start(server).await {
-            Ok(child) => return child,
+        match start(server, stop).await {
+            Ok(child) => return Some(child),
+            Err(StartError::Cancelled { .. }) => return None,
             Err(error) => {
                 let error = crate::failure::chain(&error);
                 tracing::error!(child = server.name(), %error, "restart failed: {error}");
@@ -169,7 +213,7 @@ async fn restart(server: &impl Server, delay: &mut Duration) -> Child {
 }
 
 /// Ends a child: in good order, then at once, then by force. Always reaps it.
-async fn end(server: &impl Server, mut child: Child) {
+pub(super) async fn end(server: &impl Server, mut child: Child) {
     let steps = [
         (server.stop_signal(), STOP_TIMEOUT),
         (server.hurry_signal(), HURRY_TIMEOUT),
@@ -206,12 +250,14 @@ fn open_log(path: &Path) -> io::Result<File> {
     options.append(true).open(path)
 }
 
-/// The last lines of a child's log, on one line.
-fn tail(path: &Path) -> String {
+/// The last lines of a child's log, on one line, without what an earlier start wrote.
+fn tail(path: &Path, since: u64) -> String {
     let read = || -> io::Result<Vec<u8>> {
         let mut file = File::open(path)?;
         let length = file.metadata()?.len();
-        file.seek(SeekFrom::Start(length.saturating_sub(LOG_TAIL_BYTES)))?;
+        file.seek(SeekFrom::Start(
+            length.saturating_sub(LOG_TAIL_BYTES).max(since),
+        ))?;
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes)?;
         Ok(bytes)
@@ -226,4 +272,21 @@ fn tail(path: &Path) -> String {
         return "(none)".to_owned();
     }
     lines[lines.len().saturating_sub(LOG_TAIL_LINES)..].join(" | ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn last_words_are_of_this_start_only() {
+        let temp = tempfile::tempdir().unwrap();
+        let path = temp.path().join("log");
+        std::fs::write(&path, "old\n").unwrap();
+        let since = path.metadata().unwrap().len();
+        assert_eq!(tail(&path, since), "(none)");
+        std::fs::write(&path, "old\nnew\n\nlast\n").unwrap();
+        assert_eq!(tail(&path, since), "new | last");
+        assert_eq!(tail(&path, 0), "old | new | last");
+    }
 }

@@ -78,8 +78,9 @@ pub(super) fn end_leftovers(data_dir: &DataDir) {
 }
 
 /// A PostgreSQL that was started a moment before we were killed is not in our file yet, but in its
-/// own. If the number in it belongs to another program by now, the file is stale and would keep
-/// PostgreSQL from starting.
+/// own: it is ended. Afterwards, or if the number in it belongs to another program or to a process
+/// that has ended and was not reaped yet (whom PostgreSQL takes for alive), the file is stale, and
+/// would keep PostgreSQL from starting.
 fn end_postmaster(directory: &Path) {
     let file = directory.join("postmaster.pid");
     let Ok(text) = fs::read_to_string(&file) else {
@@ -90,18 +91,26 @@ fn end_postmaster(directory: &Path) {
         .next()
         .and_then(|line| line.trim().parse::<u32>().ok());
     if let Some(pid) = pid
-        && start_time(pid).is_some()
+        && works_in(pid, directory)
     {
-        let works_in = fs::read_link(format!("/proc/{pid}/cwd"));
-        if works_in.is_ok_and(|works_in| works_in == directory) {
-            tracing::warn!(pid, "ending postgres, left over from before (pid {pid})");
-            end(pid, Signal::QUIT);
-        } else if Path::new("/proc/self").exists()
-            && let Err(error) = fs::remove_file(&file)
-        {
-            tracing::warn!(%error, "cannot remove a stale postmaster.pid: {error}");
-        }
+        tracing::warn!(pid, "ending postgres, left over from before (pid {pid})");
+        end(pid, Signal::QUIT);
     }
+    if pid.is_some_and(|pid| works_in(pid, directory)) {
+        tracing::error!(?pid, "postgres, left over from before, does not end");
+    } else if let Err(error) = fs::remove_file(&file)
+        && error.kind() != std::io::ErrorKind::NotFound
+    {
+        tracing::warn!(%error, "cannot remove a stale postmaster.pid: {error}");
+    }
+}
+
+/// Whether a process runs and is the PostgreSQL of this directory, in which it works. Where the
+/// system does not tell, a process that runs counts as one.
+fn works_in(pid: u32, directory: &Path) -> bool {
+    start_time(pid).is_some()
+        && (!Path::new("/proc/self/stat").exists()
+            || fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|it| it == directory))
 }
 
 fn end(pid: u32, signal: Signal) {
@@ -179,5 +188,25 @@ mod tests {
         fs::write(&file, format!("{}\n/somewhere\n", std::process::id())).unwrap();
         end_postmaster(temp.path());
         assert!(!file.exists());
+    }
+    #[test]
+    fn the_postmaster_file_of_a_process_that_nobody_reaped_is_removed() {
+        let temp = tempfile::tempdir().unwrap();
+        let directory = temp.path().canonicalize().unwrap();
+        let file = directory.join("postmaster.pid");
+        let mut command = std::process::Command::new("sleep");
+        let mut child = command.arg("60").current_dir(&directory).spawn().unwrap();
+        let text = format!("{}\n{}\n", child.id(), directory.display());
+        fs::write(&file, text).unwrap();
+        assert!(works_in(child.id(), &directory));
+        child.kill().unwrap();
+        // Not waited for: it stays a zombie.
+        while start_time(child.id()).is_some() {
+            std::thread::sleep(PAUSE);
+        }
+        assert!(Path::new("/proc").join(child.id().to_string()).exists());
+        end_postmaster(&directory);
+        assert!(!file.exists());
+        child.wait().unwrap();
     }
 }

@@ -8,14 +8,17 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::str::FromStr;
+use std::time::Duration;
 
 use daybook_platform::clock::Clock;
 use rustix::process::Signal;
 use serde_json::{Map, Value};
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{ConnectOptions, Connection};
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 
-use super::child::Server;
+use super::child::{Server, send};
 use super::owner::Owner;
 use super::{SuperviseError, programs};
 use crate::data_dir::{DataDir, create_private_dir, write_private};
@@ -25,6 +28,8 @@ const DATABASE: &str = "postgres";
 /// The name that PostgreSQL gives its socket for this port; a private directory needs no other.
 const SOCKET_PORT: u16 = 5432;
 const SOCKET_NAME: &str = ".s.PGSQL.5432";
+/// How long `initdb` may take to end when it is not wanted any more.
+const INIT_STOP_TIMEOUT: Duration = Duration::from_secs(5);
 /// What the name of an unfinished cluster begins with, after `postgres.`.
 const NEW: &str = "new-";
 /// The longest path of a Unix socket that Linux takes (macOS: 103).
@@ -55,7 +60,11 @@ pub(super) struct Postgres {
 
 impl Postgres {
     /// Makes the cluster if it is not there yet.
-    pub(super) async fn prepare(data_dir: &DataDir, port: u16) -> Result<Self, SuperviseError> {
+    pub(super) async fn prepare(
+        data_dir: &DataDir,
+        port: u16,
+        stop: &CancellationToken,
+    ) -> Result<Self, SuperviseError> {
         let programs = programs::postgres_dir().ok_or(SuperviseError::NotInstalled {
             program: "PostgreSQL (postgres and initdb)",
         })?;
@@ -63,7 +72,7 @@ impl Postgres {
         let directory = data_dir.postgres();
         let secret = data_dir.path().join("postgres.password");
         if !directory.join("PG_VERSION").exists() {
-            init(&programs, &owner, &directory, &secret).await?;
+            init(&programs, &owner, &directory, &secret, stop).await?;
         }
         for path in [&directory, &secret]
             .into_iter()
@@ -205,6 +214,7 @@ async fn init(
     owner: &Owner,
     directory: &Path,
     secret: &Path,
+    stop: &CancellationToken,
 ) -> Result<(), SuperviseError> {
     if directory.exists() {
         fs::remove_dir_all(directory).map_err(SuperviseError::io("remove", directory))?;
@@ -235,11 +245,20 @@ async fn init(
         .current_dir("/")
         .stdin(Stdio::null());
     let mut command = tokio::process::Command::from(command);
-    let made = command
-        .kill_on_drop(true)
-        .output()
-        .await
-        .map_err(SuperviseError::io("run initdb for", directory))?;
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let error = SuperviseError::io("run initdb for", directory);
+    let child = command.kill_on_drop(true).spawn().map_err(&error)?;
+    let pid = child.id();
+    let mut ends = std::pin::pin!(child.wait_with_output());
+    let made = tokio::select! {
+        made = &mut ends => made.map_err(&error)?,
+        () = stop.cancelled() => {
+            // It removes what it made. If it does not, the next start does.
+            send(pid, Signal::TERM);
+            drop(timeout(INIT_STOP_TIMEOUT, ends).await);
+            return Err(SuperviseError::Cancelled);
+        }
+    };
     if !made.status.success() {
         let words = String::from_utf8_lossy(&made.stderr)
             .trim()

@@ -100,6 +100,7 @@ pub(super) fn table() -> Vec<Route> {
         public("/readyz"),
         public("/openapi.json"),
         public("/docs"),
+        public("/docs/errors.md"),
         create,
         write("/assets", "ledgers:manage", json!({})),
         write("/accounts", "accounts:manage", json!({})),

@@ -3,23 +3,25 @@
 use std::io::Write;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
-use std::str::FromStr;
 use std::time::Duration;
 
 use daybook_platform::BoxError;
 use daybook_platform::config::redact_url;
-use daybook_platform::health::Health;
-use sqlx::postgres::{PgConnectOptions, PgConnection};
-use sqlx::{ConnectOptions, Connection};
-use tokio::time::{Instant, sleep, timeout};
+use daybook_platform::health::{Health, Snapshot};
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
-use crate::failure::{Failure, chain};
+use super::super::database::{Unreached, reach};
+use crate::failure::Failure;
 
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// How often the wait for a part is mentioned.
 const SAY_EVERY: Duration = Duration::from_secs(15);
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a PostgreSQL or NATS of the operator's own may be away before the service is announced
+/// without it.
+const AWAY_PATIENCE: Duration = Duration::from_secs(10);
+/// The parts without which commands are taken all the same.
+const VIEWS_AND_FEED: [&str; 3] = ["relay", "projector", "query"];
 
 /// What is said when every part is ready.
 pub(super) struct Announcement {
@@ -27,6 +29,45 @@ pub(super) struct Announcement {
     pub(super) address: SocketAddr,
     /// Where the development token is.
     pub(super) token_file: Option<PathBuf>,
+    /// What was given by address.
+    pub(super) outside: Outside,
+}
+
+/// The servers that are not our children, by address without secrets.
+#[derive(Debug, Default)]
+pub(super) struct Outside {
+    database: Option<String>,
+    nats: Option<String>,
+}
+
+impl Outside {
+    /// None where the private one is used.
+    pub(super) fn new(database_url: Option<&str>, nats_url: Option<&str>) -> Self {
+        Self {
+            database: database_url.map(redact_url),
+            nats: nats_url.map(redact_url),
+        }
+    }
+
+    /// What is away and what that means, if it is all that is missing; else nothing.
+    fn away(&self, snapshot: &Snapshot) -> Vec<String> {
+        let is_ready = |name: &str| snapshot.parts.get(name).is_none_or(|part| part.ready);
+        let mut parts = snapshot.parts.keys();
+        if !parts.all(|name| is_ready(name) || VIEWS_AND_FEED.contains(name)) {
+            return Vec::new();
+        }
+        let database = self.database.as_ref().filter(|_| !is_ready("query"));
+        let nats = self.nats.as_ref().filter(|_| !is_ready("relay"));
+        let database = database.map(|url| {
+            format!("PostgreSQL at {url} cannot be reached: reads answer 503 until it is there")
+        });
+        let nats = nats.map(|url| {
+            format!(
+                "NATS at {url} cannot be used: the views take events from the store and lag more"
+            )
+        });
+        database.into_iter().chain(nats).collect()
+    }
 }
 
 impl Announcement {
@@ -39,12 +80,25 @@ impl Announcement {
         let process = health.part("process");
         process.ready("running");
         tokio::select! {
-            () = all_ready(&health) => self.say(),
+            () = self.say_when_ready(&health) => {}
             () = token.cancelled() => {}
         }
         token.cancelled().await;
         process.not_ready("stopping");
         Ok(())
+    }
+
+    async fn say_when_ready(&self, health: &Health) {
+        let away = all_ready_or_away(health, &self.outside).await;
+        self.say();
+        if !away.is_empty() {
+            tracing::warn!(
+                "{}; commands are taken, and it heals by itself",
+                away.join("; ")
+            );
+            all_ready_or_away(health, &Outside::default()).await;
+            tracing::info!("every part is ready");
+        }
     }
 
     fn say(&self) {
@@ -62,12 +116,21 @@ impl Announcement {
     }
 }
 
-async fn all_ready(health: &Health) {
-    let mut said = Instant::now();
+/// Waits for every part, or until nothing but servers outside was missing for a while: then it
+/// gives back what is away.
+async fn all_ready_or_away(health: &Health, outside: &Outside) -> Vec<String> {
+    let begun = Instant::now();
+    let mut said = begun;
     loop {
         let snapshot = health.snapshot();
         if snapshot.ready {
-            return;
+            return Vec::new();
+        }
+        if begun.elapsed() >= AWAY_PATIENCE {
+            let away = outside.away(&snapshot);
+            if !away.is_empty() {
+                return away;
+            }
         }
         if said.elapsed() >= SAY_EVERY {
             said = Instant::now();
@@ -94,38 +157,15 @@ pub(super) fn reachable(mut address: SocketAddr) -> SocketAddr {
 /// Tells a database address that is wrong from a database that is away for a while: with the
 /// first there is no use in starting, with the second commands are taken and reads answer 503.
 pub(super) async fn check_database(url: &str) -> Result<(), Failure> {
-    let shown = redact_url(url);
-    // The driver would take any scheme for its own.
-    if !["postgres://", "postgresql://"]
-        .iter()
-        .any(|scheme| url.starts_with(scheme))
-    {
-        return Err(Failure::new(format!(
-            "DATABASE_URL is not usable: {shown} does not begin with postgres://"
-        )));
-    }
-    let options = PgConnectOptions::from_str(url)
-        .map_err(|error| Failure::new(format!("DATABASE_URL is not usable: {}", chain(&error))))?
-        .disable_statement_logging();
-    let away = match timeout(CONNECT_TIMEOUT, PgConnection::connect_with(&options)).await {
-        Ok(Ok(connection)) => return Ok(connection.close().await?),
-        Ok(Err(error)) if is_wrong(&error) => {
-            return Err(Failure::new(format!(
-                "PostgreSQL at {shown}: {}",
-                chain(&error)
-            )));
+    match reach(url).await {
+        Ok(()) => Ok(()),
+        Err(Unreached::Wrong(why)) => Err(why),
+        // If it stays so, the announcement says it.
+        Err(Unreached::Away(why)) => {
+            tracing::info!("{why}");
+            Ok(())
         }
-        Ok(Err(error)) => chain(&error),
-        Err(_elapsed) => format!("no answer within {} s", CONNECT_TIMEOUT.as_secs()),
-    };
-    tracing::warn!("PostgreSQL at {shown} cannot be reached, reads will answer 503: {away}");
-    Ok(())
-}
-
-/// By SQLSTATE: class 28 is a wrong user or password, 3D000 a database that is not there.
-fn is_wrong(error: &sqlx::Error) -> bool {
-    let code = error.as_database_error().and_then(|error| error.code());
-    code.is_some_and(|code| code.starts_with("28") || code == "3D000")
+    }
 }
 
 #[cfg(test)]
@@ -141,10 +181,52 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_address_that_is_none_is_refused_and_a_server_that_is_away_is_not() {
+    async fn a_database_that_is_away_is_no_reason_not_to_start() {
         assert!(check_database("not an address").await.is_err());
         check_database("postgres://me@127.0.0.1:1/books")
             .await
             .unwrap();
+    }
+
+    fn outside() -> Outside {
+        Outside {
+            database: Some("postgres://***@db/books".to_owned()),
+            nats: Some("nats://***@hub".to_owned()),
+        }
+    }
+
+    #[test]
+    fn only_what_the_views_and_the_feed_need_may_be_away() {
+        let health = Health::new();
+        let part = |name| health.part(name);
+        part("command").ready("taking commands");
+        part("projector").not_ready("the database is away");
+        part("query").not_ready("the views do not answer");
+        part("relay").ready("position 1");
+        let away = |outside: Outside| outside.away(&health.snapshot()).join("; ");
+        let said = away(outside());
+        assert!(said.contains("db/books") && said.contains("503"), "{said}");
+        assert!(!said.contains("hub"), "{said}");
+        assert_eq!(
+            away(Outside::default()),
+            "",
+            "private children are waited for"
+        );
+
+        part("relay").not_ready("no connection to NATS");
+        let said = away(outside());
+        assert!(said.contains("hub") && said.contains("db/books"), "{said}");
+
+        part("query").ready("the views answer");
+        part("relay").ready("position 1");
+        assert_eq!(
+            away(outside()),
+            "",
+            "a projector that catches up is waited for"
+        );
+
+        part("relay").not_ready("no connection to NATS");
+        part("command").not_ready("starting");
+        assert_eq!(away(outside()), "", "without commands nothing is announced");
     }
 }
