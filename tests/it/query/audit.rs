@@ -43,79 +43,82 @@ async fn views_that_were_left_alone_have_no_difference() {
     assert_eq!(report.compared[&Kind::Balance], 3 + 2);
 }
 
+/// A change by hand, the kind of row it concerns, and what the report must say of it.
+const TAMPERINGS: &[(&str, Kind, &str)] = &[
+    (
+        "UPDATE books_v1.balances SET credits = credits + 1 WHERE account = 'users:12'",
+        Kind::Balance,
+        "of account users:12 in USD has credits 8 in the views, 7 by replay",
+    ),
+    (
+        "DELETE FROM books_v1.entries WHERE account = 'users:12'",
+        Kind::Entry,
+        "account users:12, is missing from the views",
+    ),
+    (
+        "UPDATE books_v1.entries SET debits_after = 2 WHERE revision = 6 AND entry = 0",
+        Kind::Entry,
+        "has debits_after 2 in the views, 1057 by replay",
+    ),
+    (
+        "INSERT INTO books_v1.transactions SELECT ledger, 1, gen_random_uuid(), status, \
+             reference, code, description, effective_at, effective_date, effective_given, \
+             recorded_at, related_to, reverses, NULL, captures, reason, key, entries, metadata \
+             FROM books_v1.transactions WHERE revision = 5",
+        Kind::Transaction,
+        "at revision 1 is in the views and not in the history",
+    ),
+    (
+        "UPDATE books_v1.transactions SET reversed_by = NULL WHERE revision = 7",
+        Kind::Transaction,
+        "has reversed_by null in the views",
+    ),
+    (
+        "UPDATE books_v1.transactions SET entries = '[]' WHERE revision = 6",
+        Kind::Transaction,
+        "at revision 6 has entries [] in the views",
+    ),
+    (
+        "UPDATE books_v1.accounts SET metadata = '{\"vip\": \"1\"}' WHERE account = 'users:1'",
+        Kind::Account,
+        "users:1 has metadata {\"vip\":\"1\"} in the views, {} by replay",
+    ),
+    (
+        "UPDATE books_v1.ledgers SET transactions = 5",
+        Kind::Ledger,
+        "has transactions 5 in the views, 4 by replay",
+    ),
+    (
+        "INSERT INTO books_v1.ledgers SELECT 'ghost', name, time_zone, metadata, opened_at, \
+             revision, last_recorded_at, accounts, transactions, closed_through, generation \
+             FROM books_v1.ledgers",
+        Kind::Ledger,
+        "of ledger ghost is not in the event store",
+    ),
+    (
+        "INSERT INTO books_v1.balances VALUES ('ghost', 'a', 'USD', 0, 0, 0, 0, 0)",
+        Kind::Balance,
+        "of ledger ghost is not in the event store",
+    ),
+    (
+        "UPDATE engine.checkpoints SET event_id = gen_random_uuid() WHERE partition = 3",
+        Kind::Checkpoint,
+        "of partition 3 names event",
+    ),
+    (
+        "DELETE FROM engine.checkpoints WHERE partition = 3",
+        Kind::Checkpoint,
+        "of partition 3 is missing",
+    ),
+];
+
 #[tokio::test(flavor = "multi_thread")]
 async fn every_kind_of_tampering_is_found_and_named() {
     let (mut fixture, _) = Fixture::with_acme().await;
     assert!(verify(&fixture).await.is_clean());
     fixture.stop_projecting().await;
-    for (change, kind, says) in [
-        (
-            "UPDATE books_v1.balances SET credits = credits + 1 WHERE account = 'users:12'",
-            Kind::Balance,
-            "of account users:12 in USD has credits 8 in the views, 7 by replay",
-        ),
-        (
-            "DELETE FROM books_v1.entries WHERE account = 'users:12'",
-            Kind::Entry,
-            "account users:12, is missing from the views",
-        ),
-        (
-            "UPDATE books_v1.entries SET debits_after = 2 WHERE revision = 6 AND entry = 0",
-            Kind::Entry,
-            "has debits_after 2 in the views, 1057 by replay",
-        ),
-        (
-            "INSERT INTO books_v1.transactions SELECT ledger, 1, gen_random_uuid(), status, \
-             reference, code, description, effective_at, effective_date, effective_given, \
-             recorded_at, related_to, reverses, NULL, captures, reason, key, entries, metadata \
-             FROM books_v1.transactions WHERE revision = 5",
-            Kind::Transaction,
-            "at revision 1 is in the views and not in the history",
-        ),
-        (
-            "UPDATE books_v1.transactions SET reversed_by = NULL WHERE revision = 7",
-            Kind::Transaction,
-            "has reversed_by null in the views",
-        ),
-        (
-            "UPDATE books_v1.transactions SET entries = '[]' WHERE revision = 6",
-            Kind::Transaction,
-            "at revision 6 has entries [] in the views",
-        ),
-        (
-            "UPDATE books_v1.accounts SET metadata = '{\"vip\": \"1\"}' WHERE account = 'users:1'",
-            Kind::Account,
-            "users:1 has metadata {\"vip\":\"1\"} in the views, {} by replay",
-        ),
-        (
-            "UPDATE books_v1.ledgers SET transactions = 5",
-            Kind::Ledger,
-            "has transactions 5 in the views, 4 by replay",
-        ),
-        (
-            "INSERT INTO books_v1.ledgers SELECT 'ghost', name, time_zone, metadata, opened_at, \
-             revision, last_recorded_at, accounts, transactions, closed_through, generation \
-             FROM books_v1.ledgers",
-            Kind::Ledger,
-            "of ledger ghost is not in the event store",
-        ),
-        (
-            "INSERT INTO books_v1.balances VALUES ('ghost', 'a', 'USD', 0, 0, 0, 0, 0)",
-            Kind::Balance,
-            "of ledger ghost is not in the event store",
-        ),
-        (
-            "UPDATE engine.checkpoints SET event_id = gen_random_uuid() WHERE partition = 3",
-            Kind::Checkpoint,
-            "of partition 3 names event",
-        ),
-        (
-            "DELETE FROM engine.checkpoints WHERE partition = 3",
-            Kind::Checkpoint,
-            "of partition 3 is missing",
-        ),
-    ] {
-        restored(&fixture, change, kind, says).await;
+    for (change, kind, says) in TAMPERINGS {
+        restored(&fixture, change, *kind, says).await;
     }
     // What an earlier layout left behind says nothing.
     fixture
