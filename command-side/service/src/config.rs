@@ -22,6 +22,12 @@ pub struct CommandConfig {
     pub unit_commands_max: usize,
     /// Bytes after which a unit takes no more.
     pub unit_bytes_max: usize,
+    /// Bytes of events that a request which takes effect as a whole may come to. Learned to be less
+    /// if the store takes less in one append.
+    pub batch_bytes_max: usize,
+    /// Bytes of stored events that one look-up for a ledger's commands reads, as far as more than
+    /// one command is concerned.
+    pub lookup_bytes_max: usize,
     /// Index entries of one ledger that are kept in memory.
     pub index_recent_max: usize,
     /// Seconds that an answer may take before the caller is told that the outcome is unknown.
@@ -44,6 +50,10 @@ impl CommandConfig {
             // for more than a few milliseconds of deciding.
             unit_commands_max: 2_048,
             unit_bytes_max: 1 << 20,
+            // What the embedded store takes in one append.
+            batch_bytes_max: 16 << 20,
+            // A few units' worth: the events of one look-up are held while its commands are decided.
+            lookup_bytes_max: 4 << 20,
             // About 100 bytes each.
             index_recent_max: 100_000,
             answer_timeout_s: 30,

@@ -17,6 +17,8 @@ pub mod http;
 mod index;
 mod measure;
 mod service;
+#[cfg(test)]
+mod tests;
 mod view;
 mod wire;
 mod work;

@@ -35,6 +35,8 @@ pub(crate) fn answered(task: &Task, outcome: &Outcome) {
         let outcome = match answer {
             Some(Answer::Applied(_)) => "applied",
             Some(Answer::Replayed(_)) => "replayed",
+            Some(Answer::Noted(note)) if note.replayed => "replayed",
+            Some(Answer::Noted(_)) => "applied",
             Some(Answer::WouldApply(_)) => "dry_run",
             Some(Answer::Rejected(_)) => "rejected",
             Some(Answer::Failed(_)) | None => "failed",

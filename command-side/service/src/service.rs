@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use daybook_events::ids::{EventId, LedgerId};
+use daybook_events::ids::{EventId, GenerationId, LedgerId};
 use daybook_platform::clock::Clock;
 use daybook_platform::health::Part;
 use daybook_store::EventStore;
@@ -15,8 +15,8 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
 use crate::config::CommandConfig;
-use crate::index::{Disk, IndexError};
-use crate::work::{Failure, Outcome, Task, Work, tasks};
+use crate::index::{self, Disk, IndexError, IndexSlot};
+use crate::work::{Detail, Failure, Outcome, Task, Work, tasks};
 use crate::{measure, writer};
 
 /// How long a request waits for a place among the loaded ledgers while an idle one is let go.
@@ -44,9 +44,10 @@ pub struct CommandService {
 /// What every writer needs.
 pub(crate) struct Shared {
     pub(crate) store: Arc<dyn EventStore>,
-    pub(crate) disk: Arc<Disk>,
+    pub(crate) index: Arc<IndexSlot>,
     pub(crate) config: CommandConfig,
     pub(crate) clock: Clock,
+    generation: OnceLock<GenerationId>,
     health: OnceLock<Part>,
     /// Whether somebody is asking the store already if it answers again.
     probing: AtomicBool,
@@ -98,6 +99,8 @@ struct Slot {
     id: u64,
     mailbox: mpsc::Sender<Vec<Task>>,
     last_used: Instant,
+    /// Whether it was told to let go since it was last used.
+    told: bool,
     retire: Arc<Notify>,
     finished: CancellationToken,
 }
@@ -140,7 +143,7 @@ impl CommandService {
         config: CommandConfig,
         clock: Clock,
     ) -> Result<Arc<Self>, OpenError> {
-        let disk = Arc::new(Disk::open(&config.index_dir)?);
+        let index = Arc::new(IndexSlot::open(&config.index_dir)?);
         Ok(Arc::new(Self {
             slots: Mutex::new(Slots {
                 by_ledger: HashMap::new(),
@@ -153,9 +156,10 @@ impl CommandService {
             runtime: tokio::runtime::Handle::current(),
             shared: Arc::new(Shared {
                 store,
-                disk,
+                index,
                 config,
                 clock,
+                generation: OnceLock::new(),
                 health: OnceLock::new(),
                 probing: AtomicBool::new(false),
             }),
@@ -180,17 +184,11 @@ impl CommandService {
         drop(slots);
         self.writers.close();
         self.writers.wait().await;
-        let disk = Arc::clone(&self.shared.disk);
-        let persisted = self.runtime.spawn_blocking(move || disk.persist()).await;
-        match persisted {
-            Ok(Ok(())) => tracing::info!("command side stopped"),
-            Ok(Err(error)) => tracing::warn!(
+        match index::blocking(&self.shared.index.current(), Disk::persist).await {
+            Ok(()) => tracing::info!("command side stopped"),
+            Err(error) => tracing::warn!(
                 error = &error as &dyn std::error::Error,
                 "the ledgers' index was not written down; it is rebuilt from the log"
-            ),
-            Err(error) => tracing::error!(
-                error = &error as &dyn std::error::Error,
-                "the ledgers' index was not written down"
             ),
         }
     }
@@ -199,19 +197,36 @@ impl CommandService {
         EventId::new(self.shared.clock.uuid_v7())
     }
 
+    /// Which life of the log this is. It stays the same while the log is open.
+    pub(crate) async fn generation(&self) -> Result<GenerationId, Failure> {
+        if let Some(generation) = self.shared.generation.get() {
+            return Ok(*generation);
+        }
+        let head = self.shared.store.head().await;
+        let head = head.map_err(|error| {
+            tracing::warn!(%error, "the log's generation cannot be read");
+            Failure::StoreUnavailable
+        })?;
+        Ok(*self.shared.generation.get_or_init(|| head.generation))
+    }
+
+    /// Room for the body of a request, before any of it is read: what waits, is read or is worked on
+    /// is bounded in all (INV-9).
+    pub(crate) fn reserve(&self, bytes: usize) -> Result<OwnedSemaphorePermit, Failure> {
+        let permits = u32::try_from(bytes.div_ceil(PERMIT_BYTES).max(1)).unwrap_or(u32::MAX);
+        let room = Arc::clone(&self.queued).try_acquire_many_owned(permits);
+        room.map_err(|_full| Failure::Overloaded)
+    }
+
     /// Hands work to the ledger's writer and waits for the outcome of each group.
     pub(crate) async fn submit(
         self: &Arc<Self>,
         ledger: &LedgerId,
         groups: Vec<Vec<Work>>,
-        body_bytes: usize,
+        detail: Detail,
+        room: OwnedSemaphorePermit,
     ) -> Result<Vec<Outcome>, Failure> {
-        let permits = u32::try_from(body_bytes.div_ceil(PERMIT_BYTES).max(1)).unwrap_or(u32::MAX);
-        let permit = Arc::clone(&self.queued)
-            .try_acquire_many_owned(permits)
-            .ok();
-        let permit = permit.ok_or(Failure::Overloaded)?;
-        let (mut mail, outcomes) = tasks(groups, Some(permit));
+        let (mut mail, outcomes) = tasks(groups, detail, Some(room));
         for _ in 0..HANDOVERS_MAX {
             let mailbox = self.mailbox_of(ledger).await?;
             match mailbox.try_send(mail) {
@@ -267,6 +282,7 @@ impl CommandService {
             id,
             mailbox: mailbox.clone(),
             last_used: Instant::now(),
+            told: false,
             retire: Arc::clone(&retire),
             finished,
         };
@@ -297,6 +313,7 @@ impl CommandService {
         }
         Ok(slots.by_ledger.get_mut(ledger).and_then(|slot| {
             slot.last_used = Instant::now();
+            slot.told = false;
             (!slot.mailbox.is_closed()).then(|| slot.mailbox.clone())
         }))
     }
@@ -306,13 +323,14 @@ impl CommandService {
         if let Ok(permit) = Arc::clone(&self.places).try_acquire_owned() {
             return Ok(permit);
         }
-        let idle = {
-            let slots = self.slots();
-            let oldest = slots.by_ledger.values().min_by_key(|slot| slot.last_used);
-            oldest.map(|slot| Arc::clone(&slot.retire))
-        };
-        if let Some(idle) = idle {
-            idle.notify_one();
+        {
+            let mut slots = self.slots();
+            // Another ledger for each that waits: one that was told already brings one place only.
+            let untold = slots.by_ledger.values_mut().filter(|slot| !slot.told);
+            if let Some(oldest) = untold.min_by_key(|slot| slot.last_used) {
+                oldest.told = true;
+                oldest.retire.notify_one();
+            }
         }
         match tokio::time::timeout(PLACE_WAIT, Arc::clone(&self.places).acquire_owned()).await {
             Ok(Ok(permit)) => Ok(permit),
@@ -324,6 +342,11 @@ impl CommandService {
     fn slots(&self) -> std::sync::MutexGuard<'_, Slots> {
         // A panic while it was held cannot leave the map half changed.
         self.slots.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn index_in_use(&self) -> Arc<Disk> {
+        self.shared.index.current()
     }
 
     /// How many ledgers are in memory now.

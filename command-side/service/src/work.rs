@@ -34,6 +34,18 @@ pub(crate) struct Task {
     pub(crate) reply: Reply,
     /// Whether it was decided before, for an append that did not succeed.
     pub(crate) again: bool,
+    /// Whether its answers are needed in brief only.
+    pub(crate) brief: bool,
+}
+
+/// How much its caller needs of each answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Detail {
+    /// The whole event: it becomes the answer's body.
+    Whole,
+    /// What a result of a bulk request names, so that thousands of answers stay small, whatever the
+    /// events that they are about.
+    Brief,
 }
 
 /// An event as it was decided or read back: what every answer is rendered from.
@@ -69,12 +81,46 @@ pub(crate) enum Answer {
     Applied(Arc<Record>),
     /// It had happened before; the first answer is given again.
     Replayed(Arc<Record>),
-    /// It would happen.
+    /// It would happen, or it had happened before and its answer would be given again.
     WouldApply(Arc<Record>),
+    /// One of the first two, in brief.
+    Noted(Note),
     /// A rule said no.
     Rejected(Refusal),
     /// Nothing can be said about the ledger, or the service takes no more.
     Failed(Failure),
+}
+
+impl Answer {
+    /// The same answer without the event.
+    pub(crate) fn brief(self) -> Self {
+        match self {
+            Self::Applied(record) => Self::Noted(Note::of(&record, false)),
+            Self::Replayed(record) => Self::Noted(Note::of(&record, true)),
+            other
+            @ (Self::WouldApply(_) | Self::Noted(_) | Self::Rejected(_) | Self::Failed(_)) => other,
+        }
+    }
+}
+
+/// What a result of a bulk request names.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Note {
+    pub(crate) replayed: bool,
+    pub(crate) revision: Revision,
+    /// The event's id, if it is a transaction's.
+    pub(crate) transaction: Option<EventId>,
+}
+
+impl Note {
+    pub(crate) fn of(record: &Record, replayed: bool) -> Self {
+        let is_transaction = matches!(record.event, Event::TransactionPosted(_));
+        Self {
+            replayed,
+            revision: record.revision,
+            transaction: is_transaction.then_some(record.id),
+        }
+    }
 }
 
 /// A rule's no.
@@ -175,6 +221,7 @@ impl Collector {
 /// Makes the tasks of one request, and the place where their outcomes arrive together, in order.
 pub(crate) fn tasks(
     groups: Vec<Vec<Work>>,
+    detail: Detail,
     permit: Option<OwnedSemaphorePermit>,
 ) -> (Vec<Task>, oneshot::Receiver<Vec<Outcome>>) {
     let (done, outcomes) = oneshot::channel();
@@ -196,6 +243,7 @@ pub(crate) fn tasks(
                 index,
             },
             again: false,
+            brief: detail == Detail::Brief,
         })
         .collect();
     (tasks, outcomes)

@@ -39,6 +39,7 @@ macro_rules! contract_tests {
             a_zero_event_append_checks_and_writes_nothing,
             a_repeated_append_gives_the_same_answer,
             an_append_that_repeats_only_in_part_is_refused,
+            an_append_that_repeats_ids_with_other_content_is_refused,
             an_event_id_may_not_stand_twice_in_a_unit,
             of_two_writers_one_wins_each_revision,
             many_ledgers_are_dense_and_in_commit_order,
@@ -142,21 +143,58 @@ pub fn sized_unit(
     ids: impl IntoIterator<Item = u128>,
     bytes: usize,
 ) -> Unit {
-    let recorded_at =
-        Timestamp::try_from_micros(1_790_000_000_000_000).expect("a year before 9999");
-    let mut unit = Unit::new(ledger.clone(), expected, recorded_at);
-    let shared = unit.push_shared(br#""request_id":"r1""#);
-    for id in ids {
-        let data = format!(r#"{{"id":"{id}","filling":"{}"}}"#, "x".repeat(bytes));
-        unit.push(
-            EventId::new(Uuid::from_u128(id)),
-            EventType::TransactionPosted,
-            shared,
-            |out| out.extend_from_slice(data.as_bytes()),
-            |out| out.extend_from_slice(br#""key":"k""#),
-        );
+    let filling = "x".repeat(bytes);
+    let content = Content {
+        filling: &filling,
+        ..Content::default()
+    };
+    content.unit(ledger, expected, ids)
+}
+
+/// What the events of a unit say beside their ids.
+#[derive(Clone)]
+struct Content<'a> {
+    micros: i64,
+    event_type: EventType,
+    filling: &'a str,
+    own: &'a str,
+    shared: &'a str,
+}
+
+impl Default for Content<'_> {
+    fn default() -> Self {
+        Self {
+            micros: 1_790_000_000_000_000,
+            event_type: EventType::TransactionPosted,
+            filling: "x",
+            own: r#""key":"k""#,
+            shared: r#""request_id":"r1""#,
+        }
     }
-    unit
+}
+
+impl Content<'_> {
+    fn unit(
+        &self,
+        ledger: &LedgerId,
+        expected: ExpectedRevision,
+        ids: impl IntoIterator<Item = u128>,
+    ) -> Unit {
+        let recorded_at = Timestamp::try_from_micros(self.micros).expect("a year before 9999");
+        let mut unit = Unit::new(ledger.clone(), expected, recorded_at);
+        let shared = unit.push_shared(self.shared.as_bytes());
+        for id in ids {
+            let data = format!(r#"{{"id":"{id}","filling":"{}"}}"#, self.filling);
+            unit.push(
+                EventId::new(Uuid::from_u128(id)),
+                self.event_type,
+                shared,
+                |out| out.extend_from_slice(data.as_bytes()),
+                |out| out.extend_from_slice(self.own.as_bytes()),
+            );
+        }
+        unit
+    }
 }
 
 /// After the last event of this revision.

@@ -110,9 +110,16 @@ pub trait EventStore: Send + Sync + 'static {
     /// Appends a unit, whole or not at all, and returns when it is durable.
     ///
     /// A unit without events checks the expected revision and writes nothing. Repeating an append
-    /// whose first event is already at its place with the same ids succeeds with the same answer
-    /// (idempotent retry); any other mismatch is [`AppendError::WrongExpectedRevision`]. An event
-    /// id that stands twice in a unit is [`AppendError::Refused`].
+    /// whose events already stand at their places succeeds with the same answer (idempotent retry),
+    /// if they are equal in `recorded_at`, id, type, version, data, own and shared metadata, however
+    /// they were cut into units. Any other mismatch is [`AppendError::WrongExpectedRevision`]. An
+    /// event id that stands twice in a unit is [`AppendError::Refused`].
+    ///
+    /// Equal ids are not enough: ids are also made by clients, and an append whose outcome nobody
+    /// knew may take effect late, at the place of a later decision that carries the same id. Success
+    /// would acknowledge what was never stored. A store that itself compares ids only (EventStoreDB
+    /// does) is no such port by itself: its adapter reads the events back after every success that
+    /// may be a repetition, and answers [`AppendError::WrongExpectedRevision`] if they differ.
     async fn append(&self, unit: Unit) -> Result<Appended, AppendError>;
 
     /// The events of a ledger from revision `from` on, ascending, at most `limit` of them and at

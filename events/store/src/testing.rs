@@ -20,6 +20,8 @@ pub enum Fault {
     UnknownAfterWriting,
     /// [`AppendError::Unknown`], and nothing is written.
     UnknownWithoutWriting,
+    /// [`AppendError::Unknown`]; it is written late, just before the next append of an event is.
+    UnknownThenLate,
 }
 
 /// A decorator whose appends can be made to fail, or be held.
@@ -37,6 +39,8 @@ pub struct FaultyStore {
 struct Faults {
     appends: VecDeque<Fault>,
     reads: usize,
+    late: Option<Unit>,
+    events_read: usize,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -64,6 +68,11 @@ impl FaultyStore {
     /// The next `reads` reads of any kind answer [`ReadError::Unavailable`].
     pub fn fail_reads(&self, reads: usize) {
         self.faults().reads += reads;
+    }
+
+    /// How many events were read ledger by ledger so far.
+    pub fn events_read(&self) -> usize {
+        self.faults().events_read
     }
 
     /// Appends from now on wait until [`Self::release`]; nothing of them reaches the store before.
@@ -130,10 +139,19 @@ impl Drop for Waiting<'_> {
 impl EventStore for FaultyStore {
     async fn append(&self, unit: Unit) -> Result<Appended, AppendError> {
         let reason = "injected".to_owned();
-        match self.pass().await {
+        let fault = self.pass().await;
+        let late = (!unit.is_empty()).then(|| self.faults().late.take());
+        if let Some(late) = late.flatten() {
+            self.inner.append(late).await?;
+        }
+        match fault {
             None => self.inner.append(unit).await,
             Some(Fault::Unavailable) => Err(AppendError::Unavailable { reason }),
             Some(Fault::UnknownWithoutWriting) => Err(AppendError::Unknown { reason }),
+            Some(Fault::UnknownThenLate) => {
+                self.faults().late = Some(unit);
+                Err(AppendError::Unknown { reason })
+            }
             Some(Fault::UnknownAfterWriting) => {
                 self.inner.append(unit).await?;
                 Err(AppendError::Unknown { reason })
@@ -148,7 +166,9 @@ impl EventStore for FaultyStore {
         limit: usize,
     ) -> Result<Vec<RecordedEvent>, ReadError> {
         self.readable()?;
-        self.inner.read_ledger(ledger, from, limit).await
+        let events = self.inner.read_ledger(ledger, from, limit).await?;
+        self.faults().events_read += events.len();
+        Ok(events)
     }
 
     async fn last_revision(&self, ledger: &LedgerId) -> Result<Option<Revision>, ReadError> {

@@ -36,7 +36,8 @@ pub(super) fn single(outcomes: Vec<Outcome>) -> Result<HttpResponse, Problem> {
         }
         Some(Answer::Rejected(refusal)) => Err(refused(&refusal, at)),
         Some(Answer::Failed(failure)) => Err(failed(failure)),
-        None => Err(Problem::internal()),
+        // A single command is answered with its event.
+        Some(Answer::Noted(_)) | None => Err(Problem::internal()),
     }
 }
 

@@ -13,12 +13,13 @@ use daybook_platform::problem::{FieldError, Problem};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::BULK_BODY_MAX;
 use super::answers::{LEDGER_REVISION, REPLAYED, failed, failure_code, refused, with_revision};
-use super::handlers::{idempotency_required, ledger_of, shared_meta, text};
-use super::headers::{idempotency_key, if_match, invalid, prefers_minimal};
+use super::handlers::{idempotency_required, if_match, ledger_of, room, shared_meta, text};
+use super::headers::{idempotency_key, invalid, prefers_minimal};
 use crate::service::CommandService;
 use crate::wire::bulk::{Form, Item, read};
-use crate::work::{Answer, Outcome, Work};
+use crate::work::{Answer, Detail, Note, Outcome, Work};
 
 /// Bodies from this size on are parsed on a thread of their own: the worker has others to serve.
 const PARSE_APART_BYTES: usize = 128 << 10;
@@ -101,11 +102,12 @@ pub(super) async fn bulk(
     let mode = mode(&req)?;
     let ledger = ledger_of(&req)?;
     let form = form(&req);
+    let room = room(&req, &service, BULK_BODY_MAX)?;
     let body = read_body(&req, payload, &["application/json", "application/x-ndjson"]).await?;
-    let body_bytes = body.len();
     let items = parse(ledger.clone(), form, body).await?;
     let caller = caller(&req).ok_or_else(Problem::internal)?;
-    let (works, forbidden) = works(&req, &service, mode, items, &caller, &ledger)?;
+    let if_match = if_match(&req, &service).await?;
+    let (works, forbidden) = works(&req, &service, mode, if_match, items, &caller, &ledger)?;
     let places: Vec<usize> = works.iter().map(|(index, _)| *index).collect();
     let works = works.into_iter().map(|(_, work)| work);
     let groups: Vec<Vec<Work>> = match mode {
@@ -116,7 +118,7 @@ pub(super) async fn bulk(
         Vec::new()
     } else {
         service
-            .submit(&ledger, groups, body_bytes)
+            .submit(&ledger, groups, Detail::Brief, room)
             .await
             .map_err(failed)?
     };
@@ -160,9 +162,20 @@ fn form(req: &HttpRequest) -> Form {
     }
 }
 
+/// An item of wrong shape is named by its index as well; its pointer begins with it.
+fn invalid_item(error: FieldError) -> Problem {
+    let first = error.pointer.split('/').nth(1);
+    let index = first.and_then(|first| first.parse().ok());
+    let problem = invalid(error);
+    match index {
+        Some(index) => problem.with_index(index),
+        None => problem,
+    }
+}
+
 async fn parse(ledger: LedgerId, form: Form, body: Bytes) -> Result<Vec<Item>, Problem> {
     let apart = body.len() >= PARSE_APART_BYTES;
-    let parse = move || read(&ledger, form, text(&body)?).map_err(invalid);
+    let parse = move || read(&ledger, form, text(&body)?).map_err(invalid_item);
     if apart {
         return match web::block(parse).await {
             Ok(items) => items,
@@ -185,12 +198,12 @@ fn works(
     req: &HttpRequest,
     service: &web::Data<CommandService>,
     mode: Mode,
+    if_match: Option<Revision>,
     items: Vec<Item>,
     caller: &Arc<Caller>,
     ledger: &LedgerId,
 ) -> Result<Works, Problem> {
     let header_key = idempotency_key(req)?;
-    let if_match = if_match(req)?;
     if mode == Mode::Independent && if_match.is_some() {
         return Err(invalid(FieldError {
             pointer: "If-Match".to_owned(),
@@ -270,9 +283,10 @@ fn atomic(outcomes: Vec<Outcome>) -> Result<Results, Problem> {
         return Err(match outcome.answers.first() {
             Some(Answer::Rejected(refusal)) => refused(refusal, outcome.at).with_index(index),
             Some(Answer::Failed(failure)) => with_revision(failed(*failure), outcome.at),
-            Some(Answer::Applied(_) | Answer::Replayed(_) | Answer::WouldApply(_)) | None => {
-                Problem::internal()
-            }
+            Some(
+                Answer::Applied(_) | Answer::Replayed(_) | Answer::WouldApply(_) | Answer::Noted(_),
+            )
+            | None => Problem::internal(),
         });
     }
     let at = revision_of(&outcome.answers, outcome.at);
@@ -318,9 +332,11 @@ fn revision_of(answers: &[Answer], at: Option<Revision>) -> Option<Revision> {
     let mut reached = None;
     for answer in answers {
         match answer {
+            Answer::Noted(note) if note.replayed => reached = reached.max(Some(note.revision)),
             Answer::Replayed(record) => reached = reached.max(Some(record.revision)),
             Answer::Applied(_)
             | Answer::WouldApply(_)
+            | Answer::Noted(_)
             | Answer::Rejected(_)
             | Answer::Failed(_) => return at,
         }
@@ -329,9 +345,10 @@ fn revision_of(answers: &[Answer], at: Option<Revision>) -> Option<Revision> {
 }
 
 fn result(index: usize, answer: &Answer) -> ItemResult {
-    let (status, record) = match answer {
-        Answer::Applied(record) | Answer::WouldApply(record) => ("applied", record),
-        Answer::Replayed(record) => ("replayed", record),
+    let note = match answer {
+        Answer::Noted(note) => *note,
+        Answer::Applied(record) | Answer::WouldApply(record) => Note::of(record, false),
+        Answer::Replayed(record) => Note::of(record, true),
         Answer::Rejected(refusal) => {
             return rejected(index, refusal.problem.code, refusal.detail.clone());
         }
@@ -340,15 +357,11 @@ fn result(index: usize, answer: &Answer) -> ItemResult {
             return rejected(index, failure_code(*failure), detail.to_owned());
         }
     };
-    let is_transaction = matches!(
-        record.event,
-        daybook_events::event::Event::TransactionPosted(_)
-    );
     ItemResult {
         index,
-        status,
-        id: is_transaction.then(|| record.id.to_string()),
-        revision: Some(record.revision.get()),
+        status: if note.replayed { "replayed" } else { "applied" },
+        id: note.transaction.map(|id| id.to_string()),
+        revision: Some(note.revision.get()),
         code: None,
         detail: None,
     }

@@ -5,20 +5,27 @@ use std::sync::Arc;
 use actix_web::{HttpRequest, HttpResponse, web};
 use bytes::Bytes;
 use daybook_events::access::Permission;
-use daybook_events::ids::{LedgerId, TransactionId};
+use daybook_events::ids::{LedgerId, Revision, TransactionId};
 use daybook_events::meta::{Actor, SharedMeta};
 use daybook_events::problems;
 use daybook_platform::http::{Query, caller, context, read_body};
 use daybook_platform::problem::{FieldError, Problem};
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::answers::{failed, of, single};
-use super::headers::{idempotency_key, if_match, invalid};
+use super::headers::{idempotency_key, invalid};
+use super::{BODY_MAX, headers};
 use crate::service::CommandService;
 use crate::wire::json;
 use crate::wire::request::{self, Request};
-use crate::work::Work;
+use crate::work::{Detail, Work};
 
 type Service = web::Data<CommandService>;
+
+/// What a tag of another log asks for: no ledger gets there.
+const NO_REVISION: Revision = Revision::new(u64::MAX);
+/// How much of the log's generation an `ETag` carries.
+const GENERATION_DIGITS: usize = 8;
 
 /// Whether a command moves money, and so needs a key or a client-made id.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -44,6 +51,7 @@ pub(super) async fn open_ledger(
     service: Service,
 ) -> Result<HttpResponse, Problem> {
     Query::parse(&req)?.finish()?;
+    let room = room(&req, &service, BODY_MAX)?;
     let body = read_body(&req, payload, &["application/json"]).await?;
     let (ledger, request) = request::open_ledger(text(&body)?).map_err(invalid)?;
     let permission = Permission::LedgersManage.as_str();
@@ -54,16 +62,7 @@ pub(super) async fn open_ledger(
     if !caller.allows(permission, ledger.as_str()) {
         return Err(Problem::forbidden(permission));
     }
-    submit(
-        &req,
-        &service,
-        &ledger,
-        request,
-        Money::Stays,
-        false,
-        body.len(),
-    )
-    .await
+    submit(&req, &service, &ledger, request, Money::Stays, false, room).await
 }
 
 /// Registers an asset beyond ISO 4217.
@@ -85,18 +84,10 @@ pub(super) async fn register_asset(
 ) -> Result<HttpResponse, Problem> {
     Query::parse(&req)?.finish()?;
     let ledger = ledger_of(&req)?;
+    let room = room(&req, &service, BODY_MAX)?;
     let body = read_body(&req, payload, &["application/json"]).await?;
     let request = request::register_asset(&ledger, text(&body)?).map_err(invalid)?;
-    submit(
-        &req,
-        &service,
-        &ledger,
-        request,
-        Money::Stays,
-        false,
-        body.len(),
-    )
-    .await
+    submit(&req, &service, &ledger, request, Money::Stays, false, room).await
 }
 
 /// Opens an account.
@@ -118,18 +109,10 @@ pub(super) async fn open_account(
 ) -> Result<HttpResponse, Problem> {
     Query::parse(&req)?.finish()?;
     let ledger = ledger_of(&req)?;
+    let room = room(&req, &service, BODY_MAX)?;
     let body = read_body(&req, payload, &["application/json"]).await?;
     let request = request::open_account(&ledger, text(&body)?).map_err(invalid)?;
-    submit(
-        &req,
-        &service,
-        &ledger,
-        request,
-        Money::Stays,
-        false,
-        body.len(),
-    )
-    .await
+    submit(&req, &service, &ledger, request, Money::Stays, false, room).await
 }
 
 /// Posts a transaction.
@@ -153,6 +136,7 @@ pub(super) async fn post_transaction(
 ) -> Result<HttpResponse, Problem> {
     let dry_run = dry_run(&req)?;
     let ledger = ledger_of(&req)?;
+    let room = room(&req, &service, BODY_MAX)?;
     let body = read_body(&req, payload, &["application/json"]).await?;
     let request = request::post_transaction(&ledger, text(&body)?).map_err(invalid)?;
     submit(
@@ -162,7 +146,7 @@ pub(super) async fn post_transaction(
         request,
         Money::Moves,
         dry_run,
-        body.len(),
+        room,
     )
     .await
 }
@@ -196,6 +180,7 @@ pub(super) async fn reverse(
             format!("{invalid}: there is no such transaction"),
         )
     })?;
+    let room = room(&req, &service, BODY_MAX)?;
     let body = read_body(&req, payload, &["application/json"]).await?;
     let request = request::reverse(&ledger, target, text(&body)?).map_err(invalid)?;
     submit(
@@ -205,7 +190,7 @@ pub(super) async fn reverse(
         request,
         Money::Moves,
         dry_run,
-        body.len(),
+        room,
     )
     .await
 }
@@ -217,7 +202,7 @@ async fn submit(
     request: Request,
     money: Money,
     dry_run: bool,
-    body_bytes: usize,
+    room: OwnedSemaphorePermit,
 ) -> Result<HttpResponse, Problem> {
     let key = idempotency_key(req)?;
     if money == Money::Moves && !dry_run && key.is_none() && request.id.is_none() {
@@ -225,8 +210,10 @@ async fn submit(
             "send an Idempotency-Key header, or an id in the body",
         ));
     }
-    let work = work(req, service, request, key, dry_run)?;
-    let outcomes = service.submit(ledger, vec![vec![work]], body_bytes).await;
+    let if_match = if_match(req, service).await?;
+    let work = work(req, service, request, key, if_match, dry_run)?;
+    let groups = vec![vec![work]];
+    let outcomes = service.submit(ledger, groups, Detail::Whole, room).await;
     single(outcomes.map_err(failed)?)
 }
 
@@ -235,6 +222,7 @@ fn work(
     service: &Service,
     request: Request,
     key: Option<daybook_events::ids::IdempotencyKey>,
+    if_match: Option<Revision>,
     dry_run: bool,
 ) -> Result<Work, Problem> {
     let event_id = match request.id {
@@ -244,7 +232,7 @@ fn work(
     Ok(Work {
         request,
         key,
-        if_match: if_match(req)?,
+        if_match,
         dry_run,
         shared: shared_meta(req)?,
         event_id,
@@ -264,6 +252,38 @@ pub(super) fn shared_meta(req: &HttpRequest) -> Result<Arc<[u8]>, Problem> {
         trace: Some(context.traceparent),
     };
     Ok(meta.fragment().into())
+}
+
+/// The revision that `If-Match` asks for. A tag of another log's generation matches nothing here,
+/// whatever its revision.
+pub(super) async fn if_match(
+    req: &HttpRequest,
+    service: &Service,
+) -> Result<Option<Revision>, Problem> {
+    let Some(asked) = headers::if_match(req)? else {
+        return Ok(None);
+    };
+    if let Some(made_of) = &asked.generation {
+        let generation = service.generation().await.map_err(failed)?.to_string();
+        if generation.get(..GENERATION_DIGITS) != Some(made_of.as_str()) {
+            // Judged in its place, like any revision: a replay does not look at it.
+            return Ok(Some(NO_REVISION));
+        }
+    }
+    Ok(Some(asked.revision))
+}
+
+/// Room for the body that the request announces, or for the route's largest if it does not say. A
+/// body that is too large is refused when it is read.
+pub(super) fn room(
+    req: &HttpRequest,
+    service: &Service,
+    body_max: usize,
+) -> Result<OwnedSemaphorePermit, Problem> {
+    let announced = req.headers().get("Content-Length");
+    let announced = announced.and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+    let bytes = announced.map_or(body_max, |announced| announced.min(body_max));
+    service.reserve(bytes).map_err(failed)
 }
 
 pub(super) fn idempotency_required(detail: &str) -> Problem {

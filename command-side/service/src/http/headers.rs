@@ -17,8 +17,17 @@ pub(super) fn idempotency_key(req: &HttpRequest) -> Result<Option<IdempotencyKey
         .map_err(|invalid| wrong("Idempotency-Key", invalid.to_string()))
 }
 
-/// `If-Match`: a ledger revision, plain or quoted, or a read's whole `ETag`, whose last part it is.
-pub(super) fn if_match(req: &HttpRequest) -> Result<Option<Revision>, Problem> {
+/// What `If-Match` asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct IfMatch {
+    pub(super) revision: Revision,
+    /// The beginning of the generation of the log that the `ETag` was made of, if it is one.
+    pub(super) generation: Option<String>,
+}
+
+/// `If-Match`: a ledger revision, plain or quoted, or a read's whole `ETag`, whose last part it is
+/// and whose first part is the log's generation.
+pub(super) fn if_match(req: &HttpRequest) -> Result<Option<IfMatch>, Problem> {
     let Some(text) = one(req, "If-Match")? else {
         return Ok(None);
     };
@@ -38,8 +47,16 @@ pub(super) fn if_match(req: &HttpRequest) -> Result<Option<Revision>, Problem> {
     } else {
         None
     };
+    let generation = tag
+        .split_once('-')
+        .map(|(generation, _)| generation.to_owned());
     revision
-        .map(|revision| Some(Revision::new(revision)))
+        .map(|revision| {
+            Some(IfMatch {
+                revision: Revision::new(revision),
+                generation,
+            })
+        })
         .ok_or_else(|| {
             wrong(
                 "If-Match",
@@ -109,8 +126,15 @@ mod tests {
                 .to_http_request();
             if_match(&req)
         };
-        for text in ["42", "\"42\"", "W/\"42\"", "\"0198c5e2-1-42\""] {
-            assert_eq!(read(text).unwrap(), Some(Revision::new(42)), "{text}");
+        for text in ["42", "\"42\"", "W/\"42\""] {
+            let asked = read(text).unwrap().unwrap();
+            assert_eq!(asked.revision, Revision::new(42), "{text}");
+            assert_eq!(asked.generation, None, "{text}");
+        }
+        for text in ["\"0198c5e2-1-42\"", "W/\"0198c5e2-full-1-42\""] {
+            let asked = read(text).unwrap().unwrap();
+            assert_eq!(asked.revision, Revision::new(42), "{text}");
+            assert_eq!(asked.generation.as_deref(), Some("0198c5e2"), "{text}");
         }
         assert_eq!(read("*").unwrap(), None);
         for text in [

@@ -5,6 +5,7 @@
 //! Nothing here is synced before a clean stop: what a crash loses is rebuilt from the log.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use daybook_events::ids::{EventId, GenerationId, LedgerId, Revision};
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode};
@@ -38,44 +39,97 @@ pub(crate) struct Marker {
 
 /// The keyspace of the process. Every call blocks.
 pub(crate) struct Disk {
-    dir: PathBuf,
+    root: PathBuf,
+    /// Its directory in `root`: each index that follows a failed one has the next number, so that
+    /// what the failed one still does touches nothing of it.
+    number: u64,
     database: Database,
     names: Keyspace,
+    failed: AtomicBool,
+    /// Stands for a disk without room.
+    #[cfg(test)]
+    pub(crate) full: std::sync::Arc<AtomicBool>,
 }
 
 impl Disk {
     /// Opens the index; one that is damaged is thrown away, with a warning, and rebuilt as ledgers
     /// are loaded.
-    pub(crate) fn open(dir: &Path) -> Result<Self, IndexError> {
-        let wanted = dir.join(REBUILD_FILE).exists();
-        if !wanted {
-            match Self::open_kept(dir) {
-                Ok(disk) => return Ok(disk),
+    pub(crate) fn open(root: &Path) -> Result<Self, IndexError> {
+        std::fs::create_dir_all(root).map_err(|error| failed("create", error))?;
+        let wanted = root.join(REBUILD_FILE).exists();
+        let last = last_number(root)?;
+        if let Some(number) = last.filter(|_| !wanted) {
+            match Self::open_kept(root, number) {
+                Ok(disk) => {
+                    remove_others(root, number)?;
+                    return Ok(disk);
+                }
                 Err(error) => tracing::warn!(
                     error = &error as &dyn std::error::Error,
                     "the ledgers' index is damaged and will be rebuilt from the log"
                 ),
             }
         }
-        if dir.exists() {
-            std::fs::remove_dir_all(dir).map_err(|error| failed("remove", error))?;
-        }
-        Self::open_kept(dir)
+        let number = last.map_or(1, |last| last.saturating_add(1));
+        remove_others(root, number)?;
+        Self::open_kept(root, number)
     }
 
-    fn open_kept(dir: &Path) -> Result<Self, IndexError> {
-        std::fs::create_dir_all(dir).map_err(|error| failed("create", error))?;
-        let database = Database::builder(dir)
+    fn open_kept(root: &Path, number: u64) -> Result<Self, IndexError> {
+        let database = Database::builder(root.join(number.to_string()))
             .open()
             .map_err(|error| failed("open", error))?;
         let names = database
             .keyspace(KEYSPACE, KeyspaceCreateOptions::default)
             .map_err(|error| failed("open", error))?;
         Ok(Self {
-            dir: dir.to_owned(),
+            root: root.to_owned(),
+            number,
             database,
             names,
+            failed: AtomicBool::new(false),
+            #[cfg(test)]
+            full: std::sync::Arc::default(),
         })
+    }
+
+    /// An empty index to go on with after this one failed.
+    pub(crate) fn successor(&self) -> Result<Self, IndexError> {
+        #[cfg(test)]
+        self.room()?;
+        let number = self.number.saturating_add(1);
+        // This one too, whoever still has it open: its room may be just what is lacking.
+        remove_others(&self.root, number)?;
+        let next = self.root.join(number.to_string());
+        if next.exists() {
+            // An earlier try was cut short.
+            std::fs::remove_dir_all(next).map_err(|error| failed("remove", error))?;
+        }
+        let opened = Self::open_kept(&self.root, number)?;
+        #[cfg(test)]
+        let opened = Self {
+            full: std::sync::Arc::clone(&self.full),
+            ..opened
+        };
+        Ok(opened)
+    }
+
+    /// That it takes no more writes, if so.
+    pub(crate) fn failure(&self) -> Option<IndexError> {
+        let has = self.failed.load(Ordering::Acquire);
+        has.then(|| failed("go on with", std::io::Error::other("it failed before")))
+    }
+
+    #[cfg(test)]
+    fn room(&self) -> Result<(), IndexError> {
+        let full = self.full.load(Ordering::Acquire);
+        let no_room = || {
+            failed(
+                "write",
+                std::io::Error::from(std::io::ErrorKind::StorageFull),
+            )
+        };
+        if full { Err(no_room()) } else { Ok(()) }
     }
 
     /// Looks up many names of a ledger, in order.
@@ -113,6 +167,8 @@ impl Disk {
         entries: &[(Name, Revision)],
         marker: &Marker,
     ) -> Result<(), IndexError> {
+        #[cfg(test)]
+        self.room().map_err(|error| self.broken("write", error))?;
         let mut batch = self.database.batch();
         let mut key = Vec::with_capacity(128);
         for (name, revision) in entries {
@@ -123,12 +179,14 @@ impl Disk {
         batch.commit().map_err(|error| self.broken("write", error))
     }
 
-    /// Removes everything about a ledger. The marker goes first, so that a wipe that was cut short
-    /// is begun again.
+    /// Removes everything about a ledger. The marker goes first: a ledger without one is wiped, so
+    /// a wipe that was cut short is begun again. Where nothing is, it looks and writes nothing.
     pub(crate) fn wipe(&self, ledger: &LedgerId) -> Result<(), IndexError> {
-        self.names
-            .remove(marker_key(ledger))
-            .map_err(|error| self.broken("wipe", error))?;
+        if self.marker(ledger)?.is_some() {
+            self.names
+                .remove(marker_key(ledger))
+                .map_err(|error| self.broken("wipe", error))?;
+        }
         let mut prefix = ledger.as_str().as_bytes().to_vec();
         prefix.push(0);
         loop {
@@ -151,9 +209,15 @@ impl Disk {
             .map_err(|error| self.broken("persist", error))
     }
 
-    /// An error while in use: the next start begins with an empty index.
-    fn broken(&self, action: &'static str, error: fjall::Error) -> IndexError {
-        if let Err(error) = std::fs::write(self.dir.join(REBUILD_FILE), b"") {
+    /// An error while in use: from then on there is another index, in this process or the next.
+    pub(super) fn broken(
+        &self,
+        action: &'static str,
+        error: impl std::error::Error + Send + Sync + 'static,
+    ) -> IndexError {
+        if !self.failed.swap(true, Ordering::AcqRel)
+            && let Err(error) = std::fs::write(self.root.join(REBUILD_FILE), b"")
+        {
             tracing::error!(
                 error = &error as &dyn std::error::Error,
                 "failed to mark the ledgers' index for rebuilding"
@@ -161,6 +225,36 @@ impl Disk {
         }
         failed(action, error)
     }
+}
+
+/// The highest number of an index in the directory.
+fn last_number(root: &Path) -> Result<Option<u64>, IndexError> {
+    let mut last = None;
+    for entry in std::fs::read_dir(root).map_err(|error| failed("list", error))? {
+        let entry = entry.map_err(|error| failed("list", error))?;
+        let name = entry.file_name();
+        last = last.max(name.to_str().and_then(|name| name.parse().ok()));
+    }
+    Ok(last)
+}
+
+/// Removes everything in the directory but the index of this number.
+fn remove_others(root: &Path, number: u64) -> Result<(), IndexError> {
+    let kept = number.to_string();
+    for entry in std::fs::read_dir(root).map_err(|error| failed("list", error))? {
+        let entry = entry.map_err(|error| failed("list", error))?;
+        if entry.file_name().to_str() == Some(kept.as_str()) {
+            continue;
+        }
+        let path = entry.path();
+        let removed = if path.is_dir() {
+            std::fs::remove_dir_all(path)
+        } else {
+            std::fs::remove_file(path)
+        };
+        removed.map_err(|error| failed("remove", error))?;
+    }
+    Ok(())
 }
 
 fn failed(

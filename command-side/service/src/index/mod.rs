@@ -8,6 +8,7 @@
 //! - on load the marker must name an event that the log has at that revision, else it is wiped.
 
 pub(crate) mod disk;
+mod slot;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use daybook_events::ids::{EventId, GenerationId, IdempotencyKey, LedgerId, Refer
 use uuid::Uuid;
 
 pub(crate) use disk::{Disk, IndexError, Marker};
+pub(crate) use slot::{IndexSlot, blocking};
 
 /// Something that a command may name, within one ledger.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

@@ -34,12 +34,42 @@ pub(crate) fn read_object<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, Fi
     read::<Object<T>>(text).map(|object| object.0)
 }
 
+/// Levels of arrays and objects that a body may nest. No route's shape has more than six.
+const DEPTH_MAX: usize = 32;
+
 /// Reads one JSON value that must fill `text` but for white space.
 ///
-/// Depth is bounded twice: the types have a fixed depth and refuse what they do not expect before
-/// descending into it, and serde_json itself stops at 128.
+/// Depth is bounded first: a body that nests deeper is read only up to there, so that nothing ever
+/// takes memory by its depth. Where its shape is wrong before that, this is what it is told.
 pub(crate) fn read<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, FieldError> {
-    serde_json::from_str(text).map_err(|error| explain(text, &error))
+    let Some(end) = too_deep(text) else {
+        return serde_json::from_str(text).map_err(|error| explain(text, &error));
+    };
+    let bounded = text.get(..end).unwrap_or_default();
+    match serde_json::from_str::<T>(bounded) {
+        Err(error) if !error.is_eof() => Err(explain(bounded, &error)),
+        Ok(_) | Err(_) => Err(FieldError {
+            pointer: String::new(),
+            detail: format!("the body is nested deeper than {DEPTH_MAX} levels"),
+        }),
+    }
+}
+
+/// The offset after the first bracket that opens a level too many.
+fn too_deep(text: &str) -> Option<usize> {
+    let bytes = text.as_bytes();
+    let (mut at, mut depth) = (0, 0_usize);
+    while let Some(byte) = bytes.get(at) {
+        at += 1;
+        match byte {
+            b'"' => at = end_of_string(bytes, at),
+            b'[' | b'{' if depth == DEPTH_MAX => return Some(at),
+            b'[' | b'{' => depth += 1,
+            b']' | b'}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    None
 }
 
 /// The body as text, or where its UTF-8 breaks.
@@ -63,13 +93,13 @@ fn explain(text: &str, error: &serde_json::Error) -> FieldError {
         frames.pop();
     }
     if detail.starts_with("missing field")
-        && let Some(Frame::Object(key)) = frames.last_mut()
+        && let Some(Frame::Object(key)) = frames.innermost()
     {
         // It is the object that lacks the field, not the member that was read last.
         *key = None;
     }
     FieldError {
-        pointer: render(&frames),
+        pointer: render(&frames.first),
         detail,
     }
 }
@@ -108,11 +138,40 @@ enum Frame {
     Array(usize),
 }
 
+/// The way into nested values: its first steps, and how many come after them.
+#[derive(Default)]
+struct Frames {
+    first: Vec<Frame>,
+    deeper: usize,
+}
+
+impl Frames {
+    fn push(&mut self, frame: Frame) {
+        if self.first.len() < STEPS_MAX {
+            self.first.push(frame);
+        } else {
+            self.deeper += 1;
+        }
+    }
+
+    fn pop(&mut self) {
+        match self.deeper.checked_sub(1) {
+            Some(deeper) => self.deeper = deeper,
+            None => drop(self.first.pop()),
+        }
+    }
+
+    /// The innermost frame, if it is one that is kept.
+    fn innermost(&mut self) -> Option<&mut Frame> {
+        self.first.last_mut().filter(|_| self.deeper == 0)
+    }
+}
+
 /// The way to the value that stands at `offset`, found by walking the text up to there. It only looks
 /// at structure, so it also works on text that is not JSON further on.
-fn frames_at(text: &str, offset: usize) -> Vec<Frame> {
+fn frames_at(text: &str, offset: usize) -> Frames {
     let bytes = &text.as_bytes()[..offset];
-    let mut frames: Vec<Frame> = Vec::new();
+    let mut frames = Frames::default();
     let mut expects_key = false;
     let mut at = 0;
     while let Some(byte) = bytes.get(at) {
@@ -133,7 +192,7 @@ fn frames_at(text: &str, offset: usize) -> Vec<Frame> {
                 }
                 expects_key = false;
             }
-            b',' => match frames.last_mut() {
+            b',' => match frames.innermost() {
                 Some(Frame::Object(key)) => {
                     *key = None;
                     expects_key = true;
@@ -144,7 +203,7 @@ fn frames_at(text: &str, offset: usize) -> Vec<Frame> {
             b'"' => {
                 let start = at;
                 at = end_of_string(bytes, at);
-                if expects_key && let Some(Frame::Object(key)) = frames.last_mut() {
+                if expects_key && let Some(Frame::Object(key)) = frames.innermost() {
                     let end = at.saturating_sub(1).max(start);
                     *key = Some(String::from_utf8_lossy(&bytes[start..end]).into_owned());
                     expects_key = false;
@@ -231,6 +290,31 @@ mod tests {
         ] {
             let error = read_object::<TransactionBody>(&text).expect_err(&text);
             assert_eq!(error.pointer, pointer, "{text}: {}", error.detail);
+        }
+    }
+
+    #[test]
+    fn a_pointer_keeps_its_first_steps_however_deep_it_goes() {
+        let deep = "[".repeat(1 << 20);
+        let mut frames = frames_at(&deep, deep.len());
+        assert_eq!((frames.first.len(), frames.deeper), (8, (1 << 20) - 8));
+        assert!(frames.innermost().is_none());
+        let closed = format!(r#"{}1{},{{"a":"#, "[".repeat(20), "]".repeat(19));
+        let frames = frames_at(&closed, closed.len());
+        assert_eq!(render(&frames.first), "/1/a");
+    }
+
+    #[test]
+    fn nothing_is_read_beyond_the_depth_that_any_body_has() {
+        let nested = |depth: usize| {
+            let (open, close) = ("[".repeat(depth), "]".repeat(depth));
+            format!(r#"{{"a\"[":"[[{{{{","b":{open}{close}"#)
+        };
+        assert_eq!(too_deep(&nested(31)), None);
+        assert!(too_deep(&nested(32)).is_some());
+        for body in ["[".repeat(1 << 20), r#"{"a":"#.repeat(1 << 18)] {
+            let error = read::<serde::de::IgnoredAny>(&body).expect_err("too deep");
+            assert!(error.detail.contains("nested deeper"), "{}", error.detail);
         }
     }
 }

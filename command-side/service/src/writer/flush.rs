@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::{Writer, joined};
-use crate::index::{Flush, IndexError, LedgerIndex};
+use crate::index::{Disk, Flush, IndexError, LedgerIndex, blocking};
 use crate::work::Failure;
 
 /// Index entries that are worth a write of their own.
@@ -17,8 +17,8 @@ impl Writer {
     pub(super) fn start_flush(&mut self) {
         let waiting = self.index.unflushed();
         let waited = self.last_flush.elapsed() >= FLUSH_AFTER;
-        let due = waiting > 0 && (waited || (waiting >= FLUSH_ENTRIES && !self.flush_failed));
-        if !due || self.flushing.is_some() {
+        let due = waiting > 0 && (waited || waiting >= FLUSH_ENTRIES);
+        if !due || self.flushing.is_some() || self.index_failed {
             return;
         }
         let Some(flush) = self.index.take_flush(self.durable) else {
@@ -26,25 +26,29 @@ impl Writer {
         };
         let disk = Arc::clone(self.index.disk());
         let ledger = self.index.ledger().clone();
-        let write = tokio::task::spawn_blocking(move || {
-            let written = LedgerIndex::write(&disk, &ledger, &flush);
-            (flush, written)
-        });
-        self.flushing = Some(write);
+        self.flushing = Some(tokio::spawn(async move {
+            let write =
+                move |disk: &Disk| LedgerIndex::write(disk, &ledger, &flush).map(|()| flush);
+            blocking(&disk, write).await
+        }));
     }
 
-    pub(super) fn flushed(&mut self, done: Option<(Flush, Result<(), IndexError>)>) {
+    /// Notes what became of a flush. After a failure the ledger is let go: those who wait are still
+    /// answered, what memory knows is enough for that, and the next load has another index.
+    pub(super) fn flushed(&mut self, done: Option<Result<Flush, IndexError>>) {
         self.flushing = None;
         self.last_flush = Instant::now();
-        self.flush_failed = !matches!(&done, Some((_, Ok(()))));
         match done {
-            Some((flush, Ok(()))) => self.index.flush_done(&flush),
-            Some((_, Err(error))) => tracing::error!(
-                ledger = %self.state.id(),
-                error = &error as &dyn std::error::Error,
-                "the ledger's index cannot be written; it is kept in memory for now"
-            ),
-            None => {}
+            Some(Ok(flush)) => self.index.flush_done(&flush),
+            Some(Err(error)) => {
+                self.index_failed = true;
+                tracing::error!(
+                    ledger = %self.state.id(),
+                    error = &error as &dyn std::error::Error,
+                    "the ledger's index cannot be written; the ledger is let go"
+                );
+            }
+            None => self.index_failed = true,
         }
     }
 
@@ -52,7 +56,7 @@ impl Writer {
     pub(super) async fn finish(&mut self) -> Result<(), Failure> {
         loop {
             self.end_flush().await;
-            if self.flush_failed {
+            if self.index_failed {
                 // It is rebuilt from the log.
                 return Ok(());
             }

@@ -1,15 +1,15 @@
 //! Loading: the state by replay of the log, the index from disk where its marker is true of the log.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use daybook_domain::{Corrupt, Ledger, evolve};
 use daybook_events::Invalid;
 use daybook_events::envelope::RecordedEvent;
-use daybook_events::ids::{EventId, GenerationId, LedgerId, Revision};
+use daybook_events::ids::{GenerationId, LedgerId, Revision};
 use daybook_store::ReadError;
 
-use crate::index::{Disk, IndexError, LedgerIndex, Marker};
+use super::lookup::Found;
+use crate::index::{Disk, IndexError, LedgerIndex, Marker, blocking};
 use crate::measure;
 use crate::service::Shared;
 use crate::work::{Failure, Record};
@@ -34,8 +34,6 @@ pub(super) enum LoadError {
     Event(#[from] Invalid),
     #[error("the history breaks a law of the ledger")]
     Corrupt(#[from] Corrupt),
-    #[error("failed to run a blocking task")]
-    Task(#[from] tokio::task::JoinError),
     #[error("the store ends at {now:?}, but {before:?} was acknowledged")]
     Shrunk {
         before: Option<Revision>,
@@ -51,8 +49,13 @@ impl LoadError {
             Self::Store(_) | Self::Index(_) | Self::Shrunk { .. } | Self::Missing(_) => {
                 Failure::StoreUnavailable
             }
-            Self::Event(_) | Self::Corrupt(_) | Self::Task(_) => Failure::Internal,
+            Self::Event(_) | Self::Corrupt(_) => Failure::Internal,
         }
+    }
+
+    /// Whether it is the index that failed, and not the log.
+    pub(super) fn is_index(&self) -> bool {
+        matches!(self, Self::Index(_))
     }
 
     pub(super) fn log(&self, ledger: &LedgerId) {
@@ -70,11 +73,12 @@ pub(super) async fn first(
     ledger: &LedgerId,
 ) -> Result<(Ledger, LedgerIndex), LoadError> {
     let head = shared.store.head().await?;
-    let marker = checked_marker(shared, ledger, head.generation).await?;
+    let disk = usable_disk(shared).await?;
+    let marker = checked_marker(shared, &disk, ledger, head.generation).await?;
     let mut index = LedgerIndex::new(
         ledger.clone(),
         head.generation,
-        Arc::clone(&shared.disk),
+        disk,
         marker.map(|marker| marker.revision),
         shared.config.index_recent_max,
     );
@@ -133,24 +137,31 @@ async fn flush(index: &mut LedgerIndex, durable: Option<Revision>) -> Result<(),
     let Some(flush) = index.take_flush(durable) else {
         return Ok(());
     };
-    let disk = Arc::clone(index.disk());
     let ledger = index.ledger().clone();
-    let written = tokio::task::spawn_blocking(move || {
-        LedgerIndex::write(&disk, &ledger, &flush).map(|()| flush)
+    let written = blocking(index.disk(), move |disk| {
+        LedgerIndex::write(disk, &ledger, &flush).map(|()| flush)
     });
-    index.flush_done(&written.await??);
+    index.flush_done(&written.await?);
     Ok(())
 }
 
 /// The marker if it is true of the log; else what the disk knows of this ledger is wiped.
 async fn checked_marker(
     shared: &Shared,
+    disk: &Arc<Disk>,
     ledger: &LedgerId,
     generation: GenerationId,
 ) -> Result<Option<Marker>, LoadError> {
     let of = ledger.clone();
-    let found = blocking(&shared.disk, move |disk| disk.marker(&of)).await?;
-    let Some(marker) = found else {
+    let found = blocking(disk, move |disk| {
+        let marker = disk.marker(&of)?;
+        if marker.is_none() {
+            // What stands there without one was left by a wipe that was cut short.
+            disk.wipe(&of)?;
+        }
+        Ok(marker)
+    });
+    let Some(marker) = found.await? else {
         return Ok(None);
     };
     let there = shared.store.read_ledger(ledger, marker.revision, 1).await?;
@@ -168,25 +179,26 @@ async fn checked_marker(
     );
     measure::index_rebuilt();
     let of = ledger.clone();
-    blocking(&shared.disk, move |disk| disk.wipe(&of)).await?;
+    blocking(disk, move |disk| disk.wipe(&of)).await?;
     Ok(None)
 }
 
-async fn blocking<T: Send + 'static>(
-    disk: &Arc<Disk>,
-    work: impl FnOnce(&Disk) -> Result<T, IndexError> + Send + 'static,
-) -> Result<T, LoadError> {
-    let disk = Arc::clone(disk);
-    Ok(tokio::task::spawn_blocking(move || work(&disk)).await??)
+/// The index, or a new one in its place if it failed.
+async fn usable_disk(shared: &Shared) -> Result<Arc<Disk>, LoadError> {
+    let slot = Arc::clone(&shared.index);
+    let current = slot.current();
+    Ok(blocking(&current, move |_| slot.usable()).await?)
 }
 
-/// The durable events at these revisions (ascending), neighbours read together.
+/// Reads the durable events at these revisions (ascending), neighbours together, until `found` holds
+/// `bytes_max`.
 pub(super) async fn read_records(
     shared: &Shared,
     ledger: &LedgerId,
     wanted: &[Revision],
-) -> Result<HashMap<Revision, Arc<Record>>, LoadError> {
-    let mut records = HashMap::with_capacity(wanted.len());
+    bytes_max: usize,
+    found: &mut Found,
+) -> Result<(), LoadError> {
     let mut rest = wanted;
     while let Some((first, _)) = rest.split_first() {
         let together = run_of(rest, *first);
@@ -194,17 +206,20 @@ pub(super) async fn read_records(
         let last = run.last().copied().unwrap_or(*first);
         let mut from = *first;
         while from <= last {
+            if found.bytes() >= bytes_max {
+                return Ok(());
+            }
             let span = usize::try_from(last.get() - from.get() + 1).unwrap_or(usize::MAX);
             let page = shared.store.read_ledger(ledger, from, span).await?;
             let Some(reached) = page.last().map(|event| event.revision) else {
                 return Err(LoadError::Missing(from));
             };
-            keep(&mut records, run, page)?;
+            keep(found, run, page)?;
             from = reached.plus(1);
         }
         rest = after;
     }
-    Ok(records)
+    Ok(())
 }
 
 /// How many of the revisions are read together with the first.
@@ -222,31 +237,38 @@ fn run_of(wanted: &[Revision], first: Revision) -> usize {
     count
 }
 
-fn keep(
-    records: &mut HashMap<Revision, Arc<Record>>,
-    run: &[Revision],
-    page: Vec<RecordedEvent>,
-) -> Result<(), LoadError> {
+fn keep(found: &mut Found, run: &[Revision], page: Vec<RecordedEvent>) -> Result<(), LoadError> {
     for stored in page {
         if run.binary_search(&stored.revision).is_ok() {
-            records.insert(stored.revision, Arc::new(Record::read(stored)?));
+            let bytes = stored.data.len() + stored.meta.len();
+            found.put(Record::read(stored)?, bytes);
         }
     }
     Ok(())
 }
 
-/// Whether a unit whose outcome is unknown is in the log: its first event is at its place.
+/// Whether a unit whose outcome is unknown is in the log: every one of its events at its place, as
+/// it was decided. An earlier attempt at some of its commands may stand there instead.
 pub(super) async fn is_applied(
     shared: &Shared,
     ledger: &LedgerId,
-    first: Option<(Revision, EventId)>,
+    records: &[Arc<Record>],
 ) -> Result<bool, LoadError> {
+    let mut rest = records;
     // A zero-event append writes nothing: it is simply asked again.
-    let Some((at, id)) = first else {
-        return Ok(false);
-    };
-    let there = shared.store.read_ledger(ledger, at, 1).await?;
-    Ok(there
-        .first()
-        .is_some_and(|event| event.revision == at && event.id == id))
+    let mut all = !records.is_empty();
+    while let (true, Some(first)) = (all, rest.first()) {
+        let limit = rest.len().min(PAGE_EVENTS);
+        let page = shared
+            .store
+            .read_ledger(ledger, first.revision, limit)
+            .await?;
+        let (due, later) = rest.split_at(page.len().min(rest.len()));
+        all = !page.is_empty();
+        for (stored, decided) in page.into_iter().zip(due) {
+            all = all && Record::read(stored)? == **decided;
+        }
+        rest = later;
+    }
+    Ok(all)
 }

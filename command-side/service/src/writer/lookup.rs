@@ -1,8 +1,7 @@
 //! What commands name, looked up before they are decided (D9): among the recent entries, then on
 //! disk, then the events themselves from the store.
 
-use std::collections::HashMap;
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use daybook_domain::{Command, Earlier, Named, Target};
@@ -11,57 +10,156 @@ use daybook_events::ids::Revision;
 
 use super::Writer;
 use super::load::{LoadError, read_records};
-use crate::index::Name;
-use crate::work::{Record, Task, Work};
+use crate::index::{Name, blocking};
+use crate::work::{Record, Work};
 
-/// What was found for a batch of tasks.
+/// Commands that are looked up together at first; each further step of one look-up takes twice as
+/// many, as long as what was read leaves room.
+const STEP_FIRST: usize = 32;
+/// Where that ends.
+const STEP_MAX: usize = 1_024;
+
+/// What was found for some commands.
 #[derive(Default)]
 pub(super) struct Past {
     /// Names that only the disk knew.
     older: HashMap<Name, Revision>,
     /// The durable events behind the names.
-    records: HashMap<Revision, Arc<Record>>,
+    found: Found,
+}
+
+/// Durable events that were read. What stands at a revision never changes, so they may be kept from
+/// one look-up to the next; names are asked anew each time.
+#[derive(Default)]
+pub(super) struct Found {
+    records: HashMap<Revision, (Arc<Record>, usize)>,
+    bytes: usize,
+}
+
+impl Found {
+    pub(super) fn put(&mut self, record: Record, bytes: usize) {
+        let known = self
+            .records
+            .insert(record.revision, (Arc::new(record), bytes));
+        self.bytes += bytes - known.map_or(0, |(_, bytes)| bytes);
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    fn get(&self, revision: Revision) -> Option<Arc<Record>> {
+        let (record, _) = self.records.get(&revision)?;
+        Some(Arc::clone(record))
+    }
+
+    fn has(&self, revision: Revision) -> bool {
+        self.records.contains_key(&revision)
+    }
+
+    fn retain(&mut self, wanted: &BTreeSet<Revision>) {
+        self.records.retain(|revision, _| wanted.contains(revision));
+        self.bytes = self.records.values().map(|(_, bytes)| bytes).sum();
+    }
 }
 
 impl Writer {
-    /// Looks up what the tasks name, as far as it was decided before this batch.
-    pub(super) async fn look_up(&self, tasks: &VecDeque<Task>) -> Result<Past, LoadError> {
-        let mut past = Past::default();
-        let works = || {
-            let works = tasks.iter();
-            works.flat_map(|task| task.works.iter().map(|work| (task.again, work)))
+    /// Looks up what the commands name, as far as it was decided before, for as many of them as the
+    /// bytes to be read allow, and at least for the first. Gives how many were looked up.
+    pub(super) async fn look_up(
+        &mut self,
+        works: &[(bool, &Work)],
+    ) -> Result<(Past, usize), LoadError> {
+        let mut past = Past {
+            older: HashMap::new(),
+            found: std::mem::take(&mut self.found),
         };
-        if self.index.flushed().is_some() {
-            let unknown: Vec<Name> = works()
-                .flat_map(|(again, work)| names(again, work))
-                .filter(|name| self.index.get(name).is_none())
-                .collect();
-            past.older = self.look_on_disk(unknown).await?;
+        let (mut ready, mut step) = (0, STEP_FIRST);
+        let mut all_wanted = BTreeSet::new();
+        while let Some(rest) = works.get(ready..).filter(|rest| !rest.is_empty()) {
+            let now = rest.get(..step).unwrap_or(rest);
+            let covered = self.look_up_step(now, &mut past, &mut all_wanted).await?;
+            ready += covered;
+            if covered < now.len() {
+                break;
+            }
+            step = (step * 2).min(STEP_MAX);
         }
-        let mut wanted: Vec<Revision> = works()
-            .flat_map(|(again, work)| names(again, work))
-            .filter(|name| matches!(name, Name::Key(_) | Name::Id(_)))
-            .filter_map(|name| self.find(&name, &past))
-            // What is not durable yet is in memory, and not in the store.
-            .filter(|revision| Some(*revision) <= self.durable)
-            .collect();
-        wanted.sort_unstable();
-        wanted.dedup();
-        past.records = read_records(&self.shared, self.state.id(), &wanted).await?;
-        Ok(past)
+        Ok((past, ready))
+    }
+
+    /// Looks up these commands; gives how many of them, from the first on, have all that they name.
+    async fn look_up_step(
+        &self,
+        works: &[(bool, &Work)],
+        past: &mut Past,
+        all_wanted: &mut BTreeSet<Revision>,
+    ) -> Result<usize, LoadError> {
+        if self.index.flushed().is_some() {
+            let named = works.iter().flat_map(|(again, work)| names(*again, work));
+            let unknown = named.filter(|name| self.index.get(name).is_none());
+            past.older
+                .extend(self.look_on_disk(unknown.collect()).await?);
+        }
+        let wanted_by = |(again, work): &(bool, &Work)| -> Vec<Revision> {
+            names(*again, work)
+                .filter(|name| matches!(name, Name::Key(_) | Name::Id(_)))
+                .filter_map(|name| self.find(&name, past))
+                // What is not durable yet is in memory, and not in the store.
+                .filter(|revision| Some(*revision) <= self.durable)
+                .collect()
+        };
+        let wanted: Vec<Vec<Revision>> = works.iter().map(wanted_by).collect();
+        let first_step = all_wanted.is_empty();
+        all_wanted.extend(wanted.iter().flatten().copied());
+        if past.found.bytes() >= self.shared.config.lookup_bytes_max {
+            past.found.retain(all_wanted);
+        }
+        let bytes_max = self.shared.config.lookup_bytes_max;
+        let (shared, ledger) = (&self.shared, self.state.id());
+        let missing: BTreeSet<Revision> = wanted.iter().flatten().copied().collect();
+        let missing = missing
+            .into_iter()
+            .filter(|revision| !past.found.has(*revision));
+        let missing: Vec<Revision> = missing.collect();
+        read_records(shared, ledger, &missing, bytes_max, &mut past.found).await?;
+        let has_all = |wanted: &[Revision], found: &Found| wanted.iter().all(|r| found.has(*r));
+        let covered = wanted
+            .iter()
+            .take_while(|wanted| has_all(wanted, &past.found));
+        let covered = covered.count();
+        if covered > 0 || !first_step {
+            return Ok(covered);
+        }
+        // The bound was reached without the first one's: it is read whatever it takes.
+        let mut first = wanted.into_iter().next().unwrap_or_default();
+        first.retain(|revision| !past.found.has(*revision));
+        first.sort_unstable();
+        first.dedup();
+        read_records(shared, ledger, &first, usize::MAX, &mut past.found).await?;
+        Ok(1)
+    }
+
+    /// Keeps what was read for commands that are still to be decided.
+    pub(super) fn keep(&mut self, past: Past) {
+        self.found = past.found;
+    }
+
+    /// Forgets what was read.
+    pub(super) fn forget_found(&mut self) {
+        self.found = Found::default();
     }
 
     async fn look_on_disk(&self, names: Vec<Name>) -> Result<HashMap<Name, Revision>, LoadError> {
         if names.is_empty() {
             return Ok(HashMap::new());
         }
-        let disk = Arc::clone(self.index.disk());
         let ledger = self.state.id().clone();
         // The disk may have to be read: not on a thread that others' requests need.
-        let looked = tokio::task::spawn_blocking(move || {
+        let looked = blocking(self.index.disk(), move |disk| {
             disk.get_many(&ledger, &names).map(|found| (names, found))
         });
-        let (names, found) = looked.await??;
+        let (names, found) = looked.await?;
         let known = names.into_iter().zip(found);
         Ok(known
             .filter_map(|(name, revision)| Some((name, revision?)))
@@ -76,8 +174,9 @@ impl Writer {
 
     fn find_record(&self, name: &Name, past: &Past) -> Option<Arc<Record>> {
         let revision = self.find(name, past)?;
-        let known = past.records.get(&revision).map(Arc::clone);
-        known.or_else(|| self.undurable(revision))
+        past.found
+            .get(revision)
+            .or_else(|| self.undurable(revision))
     }
 
     /// The event that this very command made in an earlier attempt.

@@ -6,6 +6,7 @@
 //! is not durable*: an answer belongs to the unit that was open when it was decided, and is given
 //! once that unit, hence everything below it, is durable.
 
+mod batch;
 mod flush;
 mod load;
 mod lookup;
@@ -28,6 +29,7 @@ use crate::measure;
 use crate::service::Shared;
 use crate::work::{Failure, Outcome, Task};
 use flush::FLUSH_AFTER;
+use lookup::Found;
 use unit::{Decided, OpenUnit};
 
 /// Entries beyond the index's own bound at which the writer waits for the disk.
@@ -74,7 +76,7 @@ struct InFlight {
     began: Instant,
 }
 
-type Flushing = JoinHandle<(Flush, Result<(), IndexError>)>;
+type Flushing = JoinHandle<Result<Flush, IndexError>>;
 
 struct Writer {
     shared: Arc<Shared>,
@@ -89,13 +91,17 @@ struct Writer {
     in_flight: Option<InFlight>,
     flushing: Option<Flushing>,
     last_flush: Instant,
-    /// The last flush failed: the next one waits its time, however much there is.
-    flush_failed: bool,
     attempts: u32,
     /// Tasks that are appended alone, because together they were too large for the store.
     alone: usize,
     /// Bytes after which a unit takes no more: the configuration's, or less if the store said so.
     unit_bytes_max: usize,
+    /// Bytes of events that a batch may come to: the configuration's, or less if the store said so.
+    batch_bytes_max: usize,
+    /// What was read for commands that wait.
+    found: Found,
+    /// The index cannot be used any more: the ledger is let go, and loaded again over another one.
+    index_failed: bool,
     /// Whether anything came in yet.
     served: bool,
 }
@@ -103,7 +109,7 @@ struct Writer {
 enum Wake {
     Appended(Box<Result<Appended, AppendError>>),
     Mail(Option<Vec<Task>>),
-    Flushed(Box<Option<(Flush, Result<(), IndexError>)>>),
+    Flushed(Box<Option<Result<Flush, IndexError>>>),
     Retire,
     FlushTime,
     Idle,
@@ -116,6 +122,7 @@ impl Writer {
         Self {
             durable: state.revision(),
             unit_bytes_max: shared.config.unit_bytes_max,
+            batch_bytes_max: shared.config.batch_bytes_max,
             shared,
             state,
             index,
@@ -124,9 +131,10 @@ impl Writer {
             in_flight: None,
             flushing: None,
             last_flush: Instant::now(),
-            flush_failed: false,
             attempts: 0,
             alone: 0,
+            found: Found::default(),
+            index_failed: false,
             served: false,
         }
     }
@@ -140,6 +148,9 @@ impl Writer {
         loop {
             self.decide_and_send().await;
             self.start_flush();
+            if self.index_failed {
+                mailbox.close();
+            }
             if self.is_quiet() {
                 if ended {
                     return self.finish().await;
@@ -172,7 +183,8 @@ impl Writer {
         let takes = !ended && self.pending.is_empty() && !self.is_full();
         let quiet = self.is_quiet();
         let idle = Duration::from_secs(self.shared.config.idle_s);
-        let unflushed = self.index.unflushed() > 0 && self.flushing.is_none();
+        let flushes = self.flushing.is_none() && !self.index_failed;
+        let unflushed = flushes && self.index.unflushed() > 0;
         tokio::select! {
             biased;
             result = joined(self.in_flight.as_mut().map(|f| &mut f.append)) => {
@@ -220,7 +232,8 @@ impl Writer {
         };
         self.open.commands() >= commands_max
             || self.open.bytes() >= self.unit_bytes_max
-            || self.index.unflushed() >= UNFLUSHED_MAX
+            // Without an index to wait for, what was taken is finished.
+            || (self.index.unflushed() >= UNFLUSHED_MAX && !self.index_failed)
     }
 
     /// Works until an append is in flight or nothing waits. A unit without events may be answered at
@@ -237,39 +250,61 @@ impl Writer {
 
     /// Decides what waits on top of everything decided before, as far as the open unit takes it.
     async fn decide_pending(&mut self) {
-        while !self.pending.is_empty() && !self.is_full() {
-            let room = self
-                .shared
-                .config
-                .unit_commands_max
-                .saturating_sub(self.open.commands());
-            let batch = self.pending.len().min(room.max(1));
-            let mut tasks: VecDeque<Task> = self.pending.drain(..batch).collect();
-            let past = match self.look_up(&tasks).await {
-                Ok(past) => past,
-                Err(error) => {
-                    error.log(self.state.id());
-                    for task in tasks {
-                        answer(task, Outcome::failure(error.failure()));
-                    }
-                    continue;
-                }
-            };
-            if self.open.is_untouched() {
-                // "Now" of a unit is when its first command is decided (D11).
-                self.open
-                    .begin(now(&self.shared, self.state.last_recorded_at()));
-            }
-            while let Some(task) = tasks.pop_front() {
-                self.decide(task, &past);
-                if self.is_full() {
-                    break;
-                }
-            }
-            // What no longer fits waits at the front; it is looked up again on top of this unit.
-            while let Some(task) = tasks.pop_back() {
+        while !self.is_full()
+            && let Some(task) = self.pending.pop_front()
+        {
+            if task.works.len() == 1 {
                 self.pending.push_front(task);
+                self.decide_singles().await;
+            } else {
+                self.begin_unit();
+                self.decide_batch(task).await;
             }
+        }
+    }
+
+    /// Decides the commands at the front that take effect one by one, as far as one look-up goes.
+    async fn decide_singles(&mut self) {
+        let commands_max = self.shared.config.unit_commands_max;
+        let room = commands_max.saturating_sub(self.open.commands()).max(1);
+        let singles = self.pending.iter().take_while(|task| task.works.len() == 1);
+        let batch = singles.take(room).count();
+        let mut tasks: VecDeque<Task> = self.pending.drain(..batch).collect();
+        let works = tasks.iter();
+        let works = works.flat_map(|task| task.works.iter().map(|work| (task.again, work)));
+        let works: Vec<_> = works.collect();
+        match self.look_up(&works).await {
+            Ok((past, ready)) => {
+                self.begin_unit();
+                for _ in 0..ready {
+                    let Some(task) = tasks.pop_front() else { break };
+                    self.decide(task, &past);
+                    if self.is_full() {
+                        break;
+                    }
+                }
+                // What was decided now is in no look-up of before: names are asked again.
+                self.keep(past);
+            }
+            Err(error) => {
+                error.log(self.state.id());
+                self.index_failed |= error.is_index();
+                for task in tasks.drain(..) {
+                    answer(task, Outcome::failure(error.failure()));
+                }
+            }
+        }
+        // What is left waits at the front.
+        while let Some(task) = tasks.pop_back() {
+            self.pending.push_front(task);
+        }
+    }
+
+    /// "Now" of a unit is when its first command is decided (D11).
+    fn begin_unit(&mut self) {
+        if self.open.is_untouched() {
+            self.open
+                .begin(now(&self.shared, self.state.last_recorded_at()));
         }
     }
 

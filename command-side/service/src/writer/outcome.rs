@@ -55,8 +55,8 @@ impl Writer {
         let mut decided = Some(decided);
         match error {
             AppendError::Unknown { .. } => {
-                let first = decided.as_ref().and_then(Decided::first);
-                match load::is_applied(&self.shared, self.state.id(), first).await {
+                let records = decided.as_ref().map_or(&[][..], Decided::records);
+                match load::is_applied(&self.shared, self.state.id(), records).await {
                     Ok(true) => {
                         if let Some(decided) = decided.take() {
                             self.applied(decided);
@@ -76,6 +76,7 @@ impl Writer {
             AppendError::TooLarge { bytes_max, .. } => {
                 // A unit is closed after the command that fills it: leave that one some room.
                 self.unit_bytes_max = self.unit_bytes_max.min(bytes_max / 2);
+                self.batch_bytes_max = self.batch_bytes_max.min(bytes_max);
                 let single = decided.as_ref().is_some_and(|decided| decided.tasks() == 1);
                 if single && let Some(decided) = decided.take() {
                     decided.fail(Failure::BatchTooLarge);
@@ -123,6 +124,7 @@ impl Writer {
         // The replay writes to the index as well: one at a time.
         self.end_flush().await;
         self.index.forget_after(self.durable);
+        self.forget_found();
         match load::again(&self.shared, &mut self.index, self.durable).await {
             Ok(state) => {
                 self.durable = state.revision();

@@ -1,10 +1,11 @@
 //! Deciding: commands become the events of the open unit, encoded once (D12).
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use daybook_domain::{Context, Decision, Ledger, Rejection, decide, evolve};
 use daybook_events::event::Event;
-use daybook_events::ids::{EventId, Revision};
+use daybook_events::ids::Revision;
 use daybook_events::meta::OwnMeta;
 use daybook_events::time::Timestamp;
 use daybook_store::Unit;
@@ -21,6 +22,10 @@ pub(super) struct OpenUnit {
     below: Option<Revision>,
     /// The events so far; the one at index `i` has revision `below + 1 + i`.
     records: Vec<Arc<Record>>,
+    /// The same events encoded, one after the other, and where each ends. Only those of the task that
+    /// is being decided: the unit takes them over when it stays.
+    data: Vec<u8>,
+    ends: Vec<usize>,
     /// The metadata fragment that was pushed last, and its index in the unit.
     shared: Option<(Arc<[u8]>, usize)>,
     decided: Vec<(Task, Outcome)>,
@@ -45,6 +50,8 @@ impl OpenUnit {
             recorded_at,
             below,
             records: Vec::new(),
+            data: Vec::new(),
+            ends: Vec::new(),
             shared: None,
             decided: Vec::new(),
             commands: 0,
@@ -99,7 +106,7 @@ impl OpenUnit {
     }
 
     /// Encodes an event that is there to stay.
-    fn push(&mut self, record: &Record, work: &Work, more: bool) {
+    fn push(&mut self, record: &Record, data: Range<usize>, work: &Work, more: bool) {
         let shared = match &self.shared {
             Some((fragment, index)) if **fragment == *work.shared => *index,
             _ => {
@@ -117,7 +124,7 @@ impl OpenUnit {
             record.id,
             record.event.event_type(),
             shared,
-            |out| record.event.write(out),
+            |out| out.extend_from_slice(&self.data[data]),
             |out| own.write(out),
         );
     }
@@ -132,11 +139,9 @@ impl Decided {
         self.records.len()
     }
 
-    /// The unit's first event: it is at its place exactly if the unit was applied.
-    pub(super) fn first(&self) -> Option<(Revision, EventId)> {
-        self.records
-            .first()
-            .map(|record| (record.revision, record.id))
+    /// The unit's events.
+    pub(super) fn records(&self) -> &[Arc<Record>] {
+        &self.records
     }
 
     pub(super) fn tasks(&self) -> usize {
@@ -173,70 +178,43 @@ fn find(
     records.get(usize::try_from(index).ok()?).map(Arc::clone)
 }
 
-/// What stops a task.
-struct Stopped {
-    command: usize,
-    answer: Answer,
-}
-
 impl Writer {
-    /// Decides a task: all of its commands or none.
+    /// Decides a task of one command.
     pub(super) fn decide(&mut self, task: Task, past: &Past) {
-        let many = task.works.len() > 1;
-        let before = self.state.revision();
         let kept = self.open.records.len();
-        if many {
-            self.state.begin();
+        let mut answers = Vec::with_capacity(1);
+        let mut failed = None;
+        for work in &task.works {
+            match self.decide_one(task.again, work, past, true) {
+                Ok(answer) => answers.push(answer),
+                Err(answer) => {
+                    answers.push(answer);
+                    failed = Some(0);
+                }
+            }
         }
-        let outcome = match self.decide_all(&task, past) {
-            Ok(answers) => {
-                if many {
-                    self.state.commit();
-                }
-                self.encode(&task, &answers, kept);
-                Outcome {
-                    answers,
-                    failed: None,
-                    at: self.state.revision(),
-                }
-            }
-            Err(stopped) => {
-                if many {
-                    self.state.rollback();
-                    self.index.forget_after(before);
-                    self.open.records.truncate(kept);
-                }
-                assert_eq!(
-                    self.state.revision(),
-                    before,
-                    "a refused task leaves the ledger as it was"
-                );
-                Outcome {
-                    answers: vec![stopped.answer],
-                    failed: Some(stopped.command),
-                    at: before,
-                }
-            }
+        if failed.is_none() {
+            self.encode(&task, &answers, kept);
+        }
+        let outcome = Outcome {
+            answers,
+            failed,
+            at: self.state.revision(),
         };
+        self.decided(task, outcome);
+    }
+
+    /// Notes the outcome of a task; it is told once the open unit is durable.
+    pub(super) fn decided(&mut self, task: Task, mut outcome: Outcome) {
+        if task.brief {
+            let answers = outcome.answers.into_iter();
+            outcome.answers = answers.map(Answer::brief).collect();
+        }
         self.open.commands += task.works.len();
         self.open.decided.push((task, outcome));
     }
 
-    fn decide_all(&mut self, task: &Task, past: &Past) -> Result<Vec<Answer>, Stopped> {
-        let mut answers = Vec::with_capacity(task.works.len());
-        // `If-Match` speaks of the ledger before the task; the task's own events do not break it.
-        let mut if_match = true;
-        for (command, work) in task.works.iter().enumerate() {
-            let answer = self
-                .decide_one(task.again, work, past, if_match)
-                .map_err(|answer| Stopped { command, answer })?;
-            if_match &= !matches!(answer, Answer::Applied(_));
-            answers.push(answer);
-        }
-        Ok(answers)
-    }
-
-    fn decide_one(
+    pub(super) fn decide_one(
         &mut self,
         again: bool,
         work: &Work,
@@ -263,7 +241,12 @@ impl Writer {
                 let found = earlier
                     .into_iter()
                     .find(|record| record.revision == revision);
-                found.map(Answer::Replayed).ok_or_else(|| {
+                let answer = if work.dry_run {
+                    Answer::WouldApply
+                } else {
+                    Answer::Replayed
+                };
+                found.map(answer).ok_or_else(|| {
                     tracing::error!(%revision, "a replayed event was not looked up");
                     Answer::Failed(Failure::Internal)
                 })
@@ -296,23 +279,52 @@ impl Writer {
             evolved.is_ok(),
             "INV-1, INV-4: a decided event breaks a law of the ledger: {evolved:?}"
         );
+        record.event.write(&mut self.open.data);
+        self.open.ends.push(self.open.data.len());
         self.index
             .add(record.revision, record.id, work.key.as_ref(), &record.event);
         self.open.records.push(Arc::clone(&record));
         record
     }
 
-    /// Encodes the events of a task that stays: all but its last say that more follow.
-    fn encode(&mut self, task: &Task, answers: &[Answer], kept: usize) {
+    /// Puts the events of a task that stays into the unit: all but its last say that more follow.
+    pub(super) fn encode(&mut self, task: &Task, answers: &[Answer], kept: usize) {
         let mut left = self.open.records.len() - kept;
+        let mut start = 0;
+        let ends = std::mem::take(&mut self.open.ends);
+        let mut ends = ends.into_iter();
         for (work, answer) in task.works.iter().zip(answers) {
             if let Answer::Applied(record) = answer
                 && is_new(&self.open.records[kept..], record)
+                && let Some(end) = ends.next()
             {
                 left -= 1;
-                self.open.push(record, work, left > 0);
+                self.open.push(record, start..end, work, left > 0);
+                start = end;
             }
         }
+        assert!(
+            left == 0 && ends.next().is_none(),
+            "every event is in its unit"
+        );
+        self.open.data.clear();
+    }
+
+    /// Bytes of the events of the task that is being decided.
+    pub(super) fn bytes_decided(&self) -> usize {
+        self.open.data.len()
+    }
+
+    /// How many events the open unit has.
+    pub(super) fn events_decided(&self) -> usize {
+        self.open.records.len()
+    }
+
+    /// Forgets the events of a task that does not stay.
+    pub(super) fn forget_decided(&mut self, kept: usize) {
+        self.open.records.truncate(kept);
+        self.open.data.clear();
+        self.open.ends.clear();
     }
 
     /// The record of a revision that is not durable yet.

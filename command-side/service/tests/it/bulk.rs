@@ -275,3 +275,74 @@ async fn ten_thousand_items_are_one_unit() {
     assert!(again.is_replayed());
     assert_eq!(bench.events("acme").await.len(), 10_003);
 }
+
+/// A ledger with `count` transactions of 40 entries, and one bulk request that reverses them all,
+/// the last one first.
+async fn many_to_reverse(bench: &Bench, count: usize) -> Value {
+    bench.acme().await;
+    let postings: Vec<Value> = (0..20).map(|_| payment(1)["postings"][0].clone()).collect();
+    let batch: Value = (0..count).map(|_| json!({"postings": postings})).collect();
+    let path = format!("{BULK}?mode=independent");
+    let posted = bench.post(&path, Some("post"), &batch).await.expect(200);
+    let posted = posted.json()["results"].as_array().unwrap().clone();
+    posted
+        .iter()
+        .rev()
+        .map(
+            |item| json!({"action": "reverse", "transaction": item["id"], "data": {"reason": "r"}}),
+        )
+        .collect()
+}
+
+#[actix_web::test]
+async fn what_a_bulk_request_names_is_read_once_and_in_bounded_pieces() {
+    for lookup_bytes_max in [1, 20 << 10, 4 << 20] {
+        let bench = Bench::start_with(|config| {
+            config.lookup_bytes_max = lookup_bytes_max;
+            // Each unit takes but one or two of the reversals: the rest waits.
+            config.unit_bytes_max = 4 << 10;
+        })
+        .await;
+        let reversals = many_to_reverse(&bench, 100).await;
+        let before = bench.store.events_read();
+        let path = format!("{BULK}?mode=independent");
+        let reply = bench.post(&path, Some("b"), &reversals).await.expect(200);
+        let reply = reply.json();
+        let results = reply["results"].as_array().unwrap();
+        assert!(results.iter().all(|result| result["status"] == "applied"));
+        let read = bench.store.events_read() - before;
+        assert!(read <= 400, "{read} events were read for 100 reversals");
+        let again = bench.post(&path, Some("b"), &reversals).await.expect(200);
+        assert!(again.is_replayed());
+        assert_eq!(again.json()["results"][7]["id"], results[7]["id"]);
+        assert_eq!(bench.events("acme").await.len(), 203);
+    }
+}
+
+#[actix_web::test]
+async fn a_batch_is_given_up_once_it_is_more_than_the_store_takes() {
+    let bench = Bench::start_with(|config| {
+        config.batch_bytes_max = 20 << 10;
+        config.lookup_bytes_max = 20 << 10;
+    })
+    .await;
+    let reversals = many_to_reverse(&bench, 100).await;
+    let before = bench.store.events_read();
+    let reply = bench.post(BULK, Some("b"), &reversals).await;
+    reply.expect_code(413, "batch_too_large");
+    assert!(bench.store.events_read() - before < 70);
+    assert_eq!(bench.events("acme").await.len(), 103);
+    let few: Value = reversals.as_array().unwrap()[..2].into();
+    bench.post(BULK, Some("c"), &few).await.expect(200);
+    assert_eq!(bench.events("acme").await.len(), 105);
+}
+
+#[actix_web::test]
+async fn a_batch_replays_after_look_ups_in_several_pieces() {
+    let bench = Bench::start_with(|config| config.lookup_bytes_max = 10 << 10).await;
+    let reversals = many_to_reverse(&bench, 60).await;
+    bench.post(BULK, Some("b"), &reversals).await.expect(200);
+    let again = bench.post(BULK, Some("b"), &reversals).await.expect(200);
+    assert!(again.is_replayed());
+    assert_eq!(bench.events("acme").await.len(), 123);
+}

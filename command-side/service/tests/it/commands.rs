@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use daybook_store::EventStore as _;
 use futures_util::future::join_all;
 use serde_json::json;
 
-use crate::harness::{Bench, PAY, eventually, payment, payout};
+use crate::harness::{BULK, Bench, PAY, eventually, payment, payout};
 
 const ACCOUNTS: &str = "/v1/ledgers/acme/accounts";
 
@@ -123,15 +124,19 @@ async fn if_match_holds_the_ledger_to_a_revision() {
     let bench = Bench::start().await;
     bench.acme().await;
     let body = serde_json::to_vec(&payment(1)).unwrap();
-    let with = |key: &'static str, tag: &'static str| {
+    let generation = bench.store.head().await.unwrap().generation.to_string();
+    let own = format!("\"{}-1-2\"", &generation[..8]);
+    let with = |key: &'static str, tag: &str| {
         bench.request(PAY, &[("Idempotency-Key", key), ("If-Match", tag)], &body)
     };
     with("a", "\"1\"")
         .await
         .expect_code(412, "revision_conflict");
-    with("a", "\"0198c5e2-1-2\"").await.expect(201);
+    with("a", &own).await.expect(201);
     // A replay does not look at it: the key comes first.
-    assert!(with("a", "\"2\"").await.expect(201).is_replayed());
+    for tag in ["\"2\"", "\"00000000-1-2\""] {
+        assert!(with("a", tag).await.expect(201).is_replayed());
+    }
     with("b", "2").await.expect_code(412, "revision_conflict");
     with("b", "soon").await.expect_code(400, "validation");
 }
@@ -252,4 +257,57 @@ async fn the_document_names_every_route() {
             spec.path
         );
     }
+}
+
+#[actix_web::test]
+async fn a_tag_of_another_log_matches_nothing() {
+    let bench = Bench::start().await;
+    bench.acme().await;
+    let generation = bench.store.head().await.unwrap().generation.to_string();
+    let body = serde_json::to_vec(&payment(1)).unwrap();
+    let items = serde_json::to_vec(&serde_json::json!([payment(1)])).unwrap();
+    for (path, body) in [(PAY, &body), (BULK, &items)] {
+        for tag in ["\"00000000-1-2\"", "W/\"ffffffff-full-1-2\"", "\"-2\""] {
+            let headers = [("Idempotency-Key", "k"), ("If-Match", tag)];
+            let reply = bench.request(path, &headers, body).await;
+            reply.expect_code(412, "revision_conflict");
+        }
+    }
+    let own = format!("W/\"{}-full-1-2\"", &generation[..8]);
+    let headers = [("Idempotency-Key", "k"), ("If-Match", own.as_str())];
+    bench.request(PAY, &headers, &body).await.expect(201);
+}
+
+#[actix_web::test]
+async fn a_dry_run_of_a_posted_id_tells_what_its_replay_would_say() {
+    let bench = Bench::start().await;
+    bench.acme().await;
+    let mut body = payment(5);
+    body["id"] = "0198c5e2-3f4b-7c52-9d0e-1a2b3c4d5e6f".into();
+    let posted = bench.post(PAY, None, &body).await.expect(201);
+    let path = format!("{PAY}?dry_run=true");
+    let dry = bench.post(&path, Some("any"), &body).await.expect(200);
+    assert_eq!(dry.bytes, posted.bytes);
+    assert!(!dry.is_replayed());
+    assert_eq!(dry.header("Location"), None);
+    assert_eq!(bench.events("acme").await.len(), 4);
+}
+
+#[actix_web::test]
+async fn as_many_idle_ledgers_are_let_go_as_requests_wait_for_a_place() {
+    let bench = Bench::start_with(|config| config.ledgers_max = 8).await;
+    let open = |name: String| {
+        let body = serde_json::json!({"ledger": name});
+        let bench = &bench;
+        async move { bench.post("/v1/ledgers", None, &body).await }
+    };
+    for n in 0..8 {
+        open(format!("old-{n}")).await.expect(201);
+    }
+    let began = std::time::Instant::now();
+    let news = (0..8).map(|n| open(format!("new-{n}")));
+    for reply in futures_util::future::join_all(news).await {
+        reply.expect(201);
+    }
+    assert!(began.elapsed() < std::time::Duration::from_millis(1_500));
 }

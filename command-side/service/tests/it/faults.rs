@@ -116,6 +116,62 @@ async fn an_unknown_outcome_with_an_unreadable_store_is_503_for_all_and_then_rep
     assert_eq!(bench.events("acme").await.len(), 4);
 }
 
+/// The append in flight turns up in the log only after its commands were decided again, now together
+/// with another one: what then stands first is not the unit that was sent.
+#[actix_web::test]
+async fn an_append_that_takes_effect_late_makes_no_answer_untrue() {
+    for then in [None, Some(Fault::UnknownWithoutWriting)] {
+        let bench = Bench::start().await;
+        bench.acme().await;
+        bench.store.hold();
+        let steer = async {
+            bench.store.wait_held(1).await;
+            let ahead = bench.pay("second", 7);
+            let release = async {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                bench.store.fail_appends(Fault::UnknownThenLate, 1);
+                if let Some(then) = then {
+                    bench.store.fail_appends(then, 1);
+                }
+                bench.store.release();
+            };
+            join(ahead, release).await.0
+        };
+        let (first, second) = join(bench.pay("first", 5), steer).await;
+        let replies = [first.expect(201), second.expect(201)];
+        assert_eq!(bench.events("acme").await.len(), 5, "{then:?}");
+        assert_true_of_the_log(&bench, &replies).await;
+    }
+}
+
+/// A client-made id that nobody got an answer for may come again with something else.
+#[actix_web::test]
+async fn an_id_whose_first_append_takes_effect_late_is_not_taken_for_another_amount() {
+    let bench = Bench::start().await;
+    bench.acme().await;
+    let with_id = |amount: u64| {
+        let mut body = payment(amount);
+        body["id"] = "0198c5e2-3f4b-7c52-9d0e-1a2b3c4d5e6f".into();
+        body
+    };
+    bench.store.fail_appends(Fault::UnknownThenLate, 1);
+    bench.store.hold();
+    let first = bench.post(PAY, None, &with_id(1));
+    let steer = async {
+        bench.store.wait_held(1).await;
+        // Nobody can say what became of it: its caller is told so, and it waits in the store.
+        bench.store.fail_reads(1);
+        bench.store.release();
+    };
+    let (first, ()) = join(first, steer).await;
+    first.expect_code(503, "store_unavailable");
+    let other = bench.post(PAY, None, &with_id(999)).await;
+    assert_ne!(other.status, 201, "{:?}", other.bytes);
+    let again = bench.post(PAY, None, &with_id(1)).await.expect(201);
+    assert!(again.is_replayed());
+    assert_eq!(bench.events("acme").await.len(), 4);
+}
+
 #[actix_web::test]
 async fn no_answer_leaves_before_what_it_was_decided_on_is_durable() {
     let bench = Bench::start().await;

@@ -118,6 +118,26 @@ async fn what_is_wrong_by_itself_is_400_with_a_pointer_and_writes_nothing() {
     assert_eq!(bench.events("acme").await.len(), 3);
 }
 
+/// As a bulk body, where the items' text is kept, and inside a field of an item.
+#[actix_web::test]
+async fn sixteen_megabytes_of_brackets_are_400() {
+    let bench = Bench::start().await;
+    bench.acme().await;
+    let deep = "[".repeat(16 << 20);
+    let within = format!(r#"[{{"action":"transaction","data":{}"#, &deep[..1 << 20]);
+    let headers = [
+        ("Idempotency-Key", "k"),
+        ("Content-Type", "application/x-ndjson"),
+    ];
+    for body in [deep.as_str(), within.as_str()] {
+        for headers in [&headers[..1], &headers[..]] {
+            let reply = bench.request(BULK, headers, body.as_bytes()).await;
+            reply.expect_code(400, "validation");
+        }
+    }
+    assert_eq!(bench.events("acme").await.len(), 3);
+}
+
 #[actix_web::test]
 async fn bytes_that_are_not_utf8_are_400() {
     let bench = Bench::start().await;
@@ -186,6 +206,22 @@ async fn what_a_rule_refuses_is_422_with_the_entry() {
 }
 
 #[actix_web::test]
+async fn a_bulk_item_of_wrong_shape_is_named_by_its_index() {
+    let bench = Bench::start().await;
+    bench.acme().await;
+    let item = |amount: &str| json!({"postings": [{"debit": "assets:bank", "credit": "users:1", "amount": amount, "asset": "USD"}]});
+    let body = json!([item("1"), item("0")]);
+    let reply = bench
+        .post(BULK, Some("k"), &body)
+        .await
+        .expect_code(400, "validation");
+    assert_eq!(reply.json()["index"], 1);
+    let pointer = &reply.json()["errors"][0]["pointer"];
+    assert_eq!(*pointer, "/1/postings/0/amount");
+    assert_eq!(bench.events("acme").await.len(), 3);
+}
+
+#[actix_web::test]
 async fn a_key_that_no_header_may_carry_is_400() {
     let bench = Bench::start().await;
     bench.acme().await;
@@ -200,4 +236,36 @@ async fn a_key_that_no_header_may_carry_is_400() {
             "Idempotency-Key"
         );
     }
+}
+
+/// What a request announces is taken before any of it is read.
+#[actix_web::test]
+async fn a_body_that_there_is_no_room_for_is_not_read() {
+    let bench = Bench::start_with(|config| config.queued_bytes_max = 1 << 20).await;
+    bench.acme().await;
+    let batch = format!("[{}]", with_amount("1"));
+    let announce = |bytes: usize| {
+        let (bench, batch) = (&bench, batch.as_bytes());
+        let bytes = bytes.to_string();
+        async move {
+            let headers = [("Idempotency-Key", "k"), ("Content-Length", bytes.as_str())];
+            bench.request(BULK, &headers, batch).await
+        }
+    };
+    let refused = announce((1 << 20) + 1).await.expect_code(503, "overloaded");
+    assert!(refused.header("Retry-After").is_some());
+    announce(batch.len()).await.expect(200);
+    // The room was given back each time, also where nothing came of the request.
+    for _ in 0..3 {
+        assert!(announce(1 << 20).await.expect(200).is_replayed());
+    }
+    bench
+        .request(BULK, &[("Content-Length", "1048576")], b"[")
+        .await
+        .expect(400);
+    announce(1 << 20).await.expect(200);
+    // A body of unknown length may be as long as the route's longest.
+    let chunked = [("Idempotency-Key", "k"), ("Content-Length", "?")];
+    let refused = bench.request(BULK, &chunked, batch.as_bytes()).await;
+    refused.expect_code(503, "overloaded");
 }

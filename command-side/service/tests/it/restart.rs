@@ -155,3 +155,29 @@ async fn old_keys_are_found_on_disk_while_the_ledger_is_loaded() {
         .await
         .expect_code(409, "reference_conflict");
 }
+
+/// Its marker goes first; then the process may be killed.
+#[actix_web::test]
+async fn what_a_wipe_left_behind_that_was_cut_short_is_not_believed() {
+    let bench = filled().await.restart(|dir| {
+        let index = index_files(dir);
+        let database = fjall::Database::builder(index).open().unwrap();
+        let names = database
+            .keyspace("names-1", fjall::KeyspaceCreateOptions::default)
+            .unwrap();
+        names.remove(b"acme\0m").unwrap();
+        // A name of another log, of which this one knows nothing.
+        names.insert(b"acme\0kk-free", 5_u64.to_be_bytes()).unwrap();
+        database.persist(fjall::PersistMode::SyncAll).unwrap();
+    });
+    let bench = bench.await;
+    // Loaded and written down again, with a marker: from then on the disk is asked.
+    bench.pay("k1", 2).await.expect(201);
+    let bench = bench.restart(|_| {}).await;
+    assert!(!bench.pay("k-free", 1).await.expect(201).is_replayed());
+    assert_eq!(bench.events("acme").await.len(), 44);
+}
+
+fn index_files(dir: &Path) -> std::path::PathBuf {
+    dir.join("index").join("1")
+}

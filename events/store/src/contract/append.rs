@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use daybook_events::event::EventType;
 use daybook_events::ids::Revision;
 
 use super::{
-    Subject, after, assert_ascending, assert_wrong_revision, ids, number, revisions, unit,
+    Content, Subject, after, assert_ascending, assert_wrong_revision, ids, number, revisions, unit,
 };
 use crate::port::{AppendError, Appended, ExpectedRevision::NoStream};
 
@@ -119,7 +120,7 @@ pub async fn a_repeated_append_gives_the_same_answer(subject: &Subject) {
         let repeated = subject.append(unit.clone()).await.expect("repeated later");
         assert_eq!(repeated, *answer);
     }
-    // The same events cut into other units are the same events.
+    // The same events cut into other units are the same events, if they have the same time.
     let whole = unit(&ledger, NoStream, [1, 2, 3, 4, 5, 6]);
     let whole = subject.append(whole).await.expect("repeated as one");
     assert_eq!(Some(&whole), answers.last());
@@ -152,6 +153,52 @@ pub async fn an_append_that_repeats_only_in_part_is_refused(subject: &Subject) {
         );
     }
     assert_eq!(ids(&subject.ledger_events(&ledger).await), [1, 2, 3, 4]);
+}
+
+/// A client-made id may come again with something else, and an append whose outcome nobody knew may
+/// take effect late: what was not stored must not be acknowledged. Durable or still on its way.
+pub async fn an_append_that_repeats_ids_with_other_content_is_refused(subject: &Subject) {
+    let first = Content::default();
+    let others = [
+        Content {
+            micros: first.micros + 1,
+            ..first.clone()
+        },
+        Content {
+            event_type: EventType::AccountOpened,
+            ..first.clone()
+        },
+        Content {
+            filling: "y",
+            ..first.clone()
+        },
+        Content {
+            own: r#""key":"l""#,
+            ..first.clone()
+        },
+        Content {
+            shared: r#""request_id":"r2""#,
+            ..first.clone()
+        },
+    ];
+    let ledger = subject.ledger("acme");
+    let stored = first.unit(&ledger, NoStream, [1, 2]);
+    subject.append(stored.clone()).await.expect("created");
+    for other in &others {
+        let other = other.unit(&ledger, NoStream, [1, 2]);
+        assert_wrong_revision(subject.append(other).await, Some(1));
+    }
+    subject.append(stored).await.expect("the very same again");
+    assert_eq!(ids(&subject.ledger_events(&ledger).await), [1, 2]);
+
+    for (number, other) in others.iter().enumerate() {
+        let ledger = subject.ledger(&format!("l{number}"));
+        let (one, two) = tokio::join!(
+            subject.append(first.unit(&ledger, NoStream, [1])),
+            subject.append(other.unit(&ledger, NoStream, [1])),
+        );
+        assert!(one.is_ok() != two.is_ok(), "got {one:?} and {two:?}");
+    }
 }
 
 /// Else the rule for repetitions could not tell.

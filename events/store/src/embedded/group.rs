@@ -8,6 +8,7 @@ use rustc_hash::FxHashMap;
 use super::queue::Request;
 use super::read::Log;
 use super::record::{self, EventIn, UnitHead};
+use super::repeat::{Content, Repeated};
 use crate::port::{AppendError, Appended, ExpectedRevision};
 use crate::unit::Unit;
 
@@ -141,33 +142,33 @@ impl<'a> Group<'a> {
 
     /// Whether exactly this unit already stands at `first_revision`; then it succeeds again.
     fn repeated(&self, unit: &Unit, first_revision: u64) -> Result<Option<Appended>, AppendError> {
-        let mut stored =
-            (self.log.ids(unit.ledger(), first_revision, unit.len())).map_err(|error| {
-                AppendError::Unavailable {
-                    reason: error.to_string(),
-                }
-            })?;
+        let durable = self.log.repeated(unit, first_revision);
+        let durable = durable.map_err(|error| AppendError::Unavailable {
+            reason: error.to_string(),
+        })?;
+        let Repeated::UpTo(mut positions) = durable else {
+            return Ok(None);
+        };
+        let mut contents = Content::of_unit(unit).skip(positions.len()).peekable();
+        // What stands in this group, after everything durable.
         for pending in self.pending.get(unit.ledger()).into_iter().flatten() {
-            let events = self.requests[pending.request].unit.events();
+            let stored = Content::of_unit(&self.requests[pending.request].unit);
             let numbers = (pending.first_revision..).zip(pending.first_position..);
-            for (event, (revision, position)) in events.zip(numbers) {
-                if revision >= first_revision && stored.len() < unit.len() {
-                    stored.push((event.id, position));
+            for (stored, (revision, position)) in stored.zip(numbers) {
+                if revision < first_revision || contents.peek().is_none() {
+                    continue;
                 }
+                if contents.next() != Some(stored) {
+                    return Ok(None);
+                }
+                positions.push(position);
             }
         }
-        let same = stored.len() == unit.len()
-            && unit
-                .events()
-                .zip(&stored)
-                .all(|(event, (id, _))| event.id == *id);
-        Ok(stored
-            .last()
-            .filter(|_| same)
-            .map(|(_, position)| Appended {
-                last_revision: Some(Revision::new(first_revision + count(unit) - 1)),
-                last_position: Position::new(*position),
-            }))
+        let whole = positions.len() == unit.len();
+        Ok(positions.last().filter(|_| whole).map(|position| Appended {
+            last_revision: Some(Revision::new(first_revision + count(unit) - 1)),
+            last_position: Position::new(*position),
+        }))
     }
 }
 

@@ -3,7 +3,7 @@
 //! [`EmbeddedStore`] writes it, one process at a time; [`ReadOnlyLog`] reads it, also while another
 //! process writes. In reading order: `format` and `record` are the bytes, `segment` the files,
 //! `scan` reads and checks a log, `tail` tells a torn write from damage, `recover` repairs a log's
-//! end, `index` says where everything stands, `read` makes events of it, `queue`, `group` and
+//! end, `index` says where everything stands, `read` makes events of it, `queue`, `group`, `repeat` and
 //! `writer` append.
 
 mod disk;
@@ -18,6 +18,7 @@ mod read;
 mod readonly;
 mod record;
 mod recover;
+mod repeat;
 mod scan;
 mod segment;
 mod store;

@@ -89,27 +89,6 @@ impl Log {
             unit.end_position() - unit.first_position.max(from)
         })
     }
-
-    /// The ids and positions of a stream's durable events from a revision on, at most `count`.
-    pub(super) fn ids(
-        &self,
-        ledger: &LedgerId,
-        from: u64,
-        count: usize,
-    ) -> Result<Vec<(EventId, u64)>, ReadError> {
-        let mut ids = Vec::new();
-        let mut plan = self.plan_ledger(ledger, Revision::new(from), count);
-        plan.load()?;
-        for unit in &plan.0 {
-            let (_, view) = unit.parsed()?;
-            let numbers = (unit.at.first_revision..).zip(unit.at.first_position..);
-            let numbered = view.events.iter().zip(numbers);
-            let wanted = numbered.filter(|(_, (revision, _))| *revision >= from);
-            ids.extend(wanted.map(|(event, (_, position))| (EventId::new(event.id), position)));
-        }
-        ids.truncate(count);
-        Ok(ids)
-    }
 }
 
 impl Plan {
@@ -157,6 +136,16 @@ impl Plan {
             rest = later;
         }
         Ok(())
+    }
+
+    /// The units that were loaded, taken apart.
+    pub(super) fn units(
+        &self,
+    ) -> impl Iterator<Item = Result<(&UnitAt, &Bytes, UnitView<'_>), ReadError>> {
+        self.0.iter().map(|unit| {
+            let (body, view) = unit.parsed()?;
+            Ok((&unit.at, body, view))
+        })
     }
 
     /// The events that are wanted, as many as the limits allow.

@@ -127,15 +127,27 @@ pub(super) fn remove_temporary(dir: &Path) -> Result<(), OpenError> {
     }
 }
 
-/// Makes the directory if it is not there, and its entry durable.
+/// Makes the directory if it is not there, with all that are lacking above it, and the entry of
+/// each durable.
 pub(super) fn create_dir(dir: &Path, disk: &dyn Disk) -> Result<(), OpenError> {
     if dir.is_dir() {
         return Ok(());
     }
-    fs::create_dir_all(dir).map_err(OpenError::io("create directory", dir))?;
     let parent = dir.parent().filter(|parent| !parent.as_os_str().is_empty());
     let parent = parent.unwrap_or(Path::new("."));
-    sync_dir(parent, disk).map_err(OpenError::io("sync directory", parent))
+    if parent != dir {
+        create_dir(parent, disk)?;
+    }
+    match fs::create_dir(dir) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+            return Err(OpenError::io("create directory", dir)(error));
+        }
+        Ok(()) | Err(_) => {}
+    }
+    for made in [dir, parent] {
+        sync_dir(made, disk).map_err(OpenError::io("sync directory", made))?;
+    }
+    Ok(())
 }
 
 /// Takes the log's lock; it is held until the file is dropped, and gone with the process.
@@ -177,5 +189,51 @@ fn holder(file: &mut File) -> String {
             |pid| format!("process {pid}"),
         ),
         Err(_) => "another process".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::super::disk::RealDisk;
+    use super::*;
+
+    /// Notes what is synced.
+    #[derive(Default)]
+    struct Noting(Mutex<Vec<PathBuf>>);
+
+    impl Disk for Noting {
+        fn write_all_at(&self, file: &File, bytes: &[u8], offset: u64) -> io::Result<()> {
+            RealDisk.write_all_at(file, bytes, offset)
+        }
+
+        fn sync(&self, file: &File) -> io::Result<()> {
+            use std::os::fd::AsRawFd as _;
+            let path = fs::read_link(format!("/proc/self/fd/{}", file.as_raw_fd()))?;
+            self.0.lock().unwrap().push(path);
+            RealDisk.sync(file)
+        }
+
+        fn set_len(&self, file: &File, len: u64) -> io::Result<()> {
+            RealDisk.set_len(file, len)
+        }
+    }
+
+    #[test]
+    fn every_directory_that_is_made_is_synced_with_its_parent() {
+        let temp = tempfile::tempdir().unwrap();
+        let top = temp.path().canonicalize().unwrap();
+        let disk = Noting::default();
+        create_dir(&top.join("a").join("b").join("c"), &disk).unwrap();
+        let synced = disk.0.into_inner().unwrap();
+        for made in ["", "a", "a/b", "a/b/c"] {
+            let path = if made.is_empty() {
+                top.clone()
+            } else {
+                top.join(made)
+            };
+            assert!(synced.contains(&path), "{} of {synced:?}", path.display());
+        }
     }
 }
