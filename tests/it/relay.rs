@@ -208,8 +208,7 @@ async fn two_relays_at_once_publish_true_ranges_and_hide_no_hole() {
     let mut last: BTreeMap<u16, u64> = BTreeMap::new();
     for event in &positions {
         let of = written.iter().find(|it| it.position.get() == *event);
-        let partition = partition_of(&of.unwrap().ledger, PARTITIONS);
-        let before = last.insert(partition, *event);
+        let before = last.insert(partition_of(&of.unwrap().ledger, PARTITIONS), *event);
         assert!(before < Some(*event), "each partition comes in order");
     }
     assert!(

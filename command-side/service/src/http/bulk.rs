@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use bytes::Bytes;
 use daybook_domain::Command;
 use daybook_events::ids::{IdempotencyKey, LedgerId, Revision};
 use daybook_events::problems;
@@ -15,14 +14,12 @@ use utoipa::ToSchema;
 
 use super::BULK_BODY_MAX;
 use super::answers::{LEDGER_REVISION, REPLAYED, failed, failure_code, refused, with_revision};
-use super::handlers::{idempotency_required, if_match, ledger_of, room, shared_meta, text};
+use super::handlers::{idempotency_required, if_match, ledger_of, room, shared_meta};
 use super::headers::{idempotency_key, invalid, prefers_minimal};
+use super::items::{form, parse};
 use crate::service::CommandService;
-use crate::wire::bulk::{Form, Item, read};
+use crate::wire::bulk::Item;
 use crate::work::{Answer, Detail, Note, Outcome, Work};
-
-/// Bodies from this size on are parsed on a thread of their own: the worker has others to serve.
-const PARSE_APART_BYTES: usize = 128 << 10;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Mode {
@@ -145,50 +142,6 @@ fn mode(req: &HttpRequest) -> Result<Mode, Problem> {
     };
     query.finish()?;
     Ok(mode)
-}
-
-fn form(req: &HttpRequest) -> Form {
-    let media = req
-        .headers()
-        .get("Content-Type")
-        .and_then(|value| value.to_str().ok());
-    let media = media
-        .and_then(|media| media.split(';').next())
-        .unwrap_or_default();
-    if media.trim().eq_ignore_ascii_case("application/x-ndjson") {
-        Form::Lines
-    } else {
-        Form::Array
-    }
-}
-
-/// An item of wrong shape is named by its index as well; its pointer begins with it.
-fn invalid_item(error: FieldError) -> Problem {
-    let first = error.pointer.split('/').nth(1);
-    let index = first.and_then(|first| first.parse().ok());
-    let problem = invalid(error);
-    match index {
-        Some(index) => problem.with_index(index),
-        None => problem,
-    }
-}
-
-async fn parse(ledger: LedgerId, form: Form, body: Bytes) -> Result<Vec<Item>, Problem> {
-    let apart = body.len() >= PARSE_APART_BYTES;
-    let parse = move || read(&ledger, form, text(&body)?).map_err(invalid_item);
-    if apart {
-        return match web::block(parse).await {
-            Ok(items) => items,
-            Err(error) => {
-                tracing::error!(
-                    error = &error as &dyn std::error::Error,
-                    "a bulk body could not be parsed apart"
-                );
-                Err(Problem::internal())
-            }
-        };
-    }
-    parse()
 }
 
 type Works = (Vec<(usize, Work)>, Vec<ItemResult>);

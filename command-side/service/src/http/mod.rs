@@ -4,6 +4,7 @@ mod answers;
 mod bulk;
 mod handlers;
 mod headers;
+mod items;
 mod schema;
 
 use actix_web::http::Method;
