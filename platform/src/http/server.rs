@@ -55,7 +55,7 @@ pub struct Bound {
 pub enum ServeError {
     /// Somebody else has the port.
     #[error(
-        "port {port} of {address} is in use: stop the other process or choose another port \
+        "{address} is in use: stop the other process or choose another port \
          (port 0 takes a free one)"
     )]
     InUse {

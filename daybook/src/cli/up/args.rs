@@ -13,8 +13,8 @@ use crate::data_dir::DataDir;
 use crate::failure::Failure;
 use crate::settings::Settings;
 
-/// Where metrics are, unless told otherwise.
-const OPS_LISTEN: &str = "127.0.0.1:7401";
+/// The private port where that of clients cannot be read; binding that one tells why.
+const OPS_PORT: u16 = 7401;
 
 /// What kind of service this is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -38,7 +38,8 @@ pub(in crate::cli) struct UpArgs {
         value_name = "ADDRESS"
     )]
     pub(super) listen: String,
-    /// Where metrics are; private [default: 127.0.0.1:7401, or a free port if --listen has port 0]
+    /// Where metrics are; private [default: 127.0.0.1 and the port after that of --listen, so 7401;
+    /// a free port if --listen has port 0]
     #[arg(long, env = "DAYBOOK_OPS_LISTEN", value_name = "ADDRESS")]
     ops_listen: Option<String>,
     /// The PostgreSQL of the views [default: a private one]
@@ -107,17 +108,19 @@ impl UpArgs {
         }
     }
 
-    /// The private listener's address. Two services that take free ports must not meet there.
+    /// The private listener's address: the port after the clients', so that two services on one
+    /// machine need only one option each; a free one where theirs is free.
     pub(super) fn ops_listen(&self) -> String {
-        let free = self
-            .listen
-            .rsplit_once(':')
-            .is_some_and(|(_, port)| port == "0");
-        match given(self.ops_listen.as_ref()) {
-            Some(address) => address.to_owned(),
-            None if free => SocketAddr::from(([127, 0, 0, 1], 0)).to_string(),
-            None => OPS_LISTEN.to_owned(),
+        if let Some(address) = given(self.ops_listen.as_ref()) {
+            return address.to_owned();
         }
+        let port = self.listen.rsplit_once(':');
+        let port = match port.and_then(|(_, port)| port.parse::<u16>().ok()) {
+            Some(0) => 0,
+            Some(port) => port.checked_add(1).unwrap_or(0),
+            None => OPS_PORT,
+        };
+        SocketAddr::from(([127, 0, 0, 1], port)).to_string()
     }
 
     /// Where the event log is.
@@ -214,14 +217,14 @@ mod tests {
     }
 
     #[test]
-    fn a_free_port_for_clients_means_a_free_port_for_operations() {
+    fn operations_take_the_port_after_that_of_clients_and_a_free_one_where_theirs_is_free() {
         assert_eq!(
             parse(&["--listen", "127.0.0.1:0"]).ops_listen(),
             "127.0.0.1:0"
         );
         assert_eq!(
-            parse(&["--listen", "127.0.0.1:80"]).ops_listen(),
-            OPS_LISTEN
+            parse(&["--listen", "0.0.0.0:80"]).ops_listen(),
+            "127.0.0.1:81"
         );
         let both = parse(&["--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:9"]);
         assert_eq!(both.ops_listen(), "127.0.0.1:9");
