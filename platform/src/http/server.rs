@@ -61,8 +61,6 @@ pub enum ServeError {
     InUse {
         /// The address as it was given.
         address: String,
-        /// Its port.
-        port: u16,
         /// What the system said.
         #[source]
         source: std::io::Error,
@@ -89,16 +87,10 @@ impl Bound {
 pub fn bind(address: &str) -> Result<Bound, ServeError> {
     let failed = |source: std::io::Error| {
         let address = address.to_owned();
-        let port = address
-            .rsplit_once(':')
-            .and_then(|(_, port)| port.parse().ok());
-        match (source.kind(), port) {
-            (std::io::ErrorKind::AddrInUse, Some(port)) => ServeError::InUse {
-                address,
-                port,
-                source,
-            },
-            _ => ServeError::Bind { address, source },
+        if source.kind() == std::io::ErrorKind::AddrInUse {
+            ServeError::InUse { address, source }
+        } else {
+            ServeError::Bind { address, source }
         }
     };
     let listener = TcpListener::bind(address).map_err(failed)?;
