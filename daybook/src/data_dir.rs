@@ -134,6 +134,11 @@ impl DataDir {
         self.path.join("index")
     }
 
+    /// The ledgers' states that the command side writes down, so that it starts fast.
+    pub fn snapshots(&self) -> PathBuf {
+        self.path.join("snapshots")
+    }
+
     /// The private PostgreSQL's data.
     pub fn postgres(&self) -> PathBuf {
         self.path.join("postgres")

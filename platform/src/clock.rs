@@ -1,10 +1,14 @@
 //! The one place that reads the wall clock and mints ids, so that tests can set both.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use tokio::sync::watch;
 use uuid::{NoContext, Timestamp, Uuid};
+
+/// The longest that a wait for a time sleeps at once: the machine's clock may be set meanwhile, or
+/// the machine may have slept itself.
+const NAP_MAX: Duration = Duration::from_secs(30);
 
 /// Gives the time and fresh ids. Cheap to clone; clones share their source.
 #[derive(Clone, Debug)]
@@ -15,13 +19,13 @@ pub struct Clock {
 #[derive(Clone, Debug)]
 enum Source {
     System,
-    Manual(Arc<AtomicI64>),
+    Manual(Arc<watch::Sender<i64>>),
 }
 
 /// Sets the time of a [`Clock::manual`].
 #[derive(Clone, Debug)]
 pub struct ManualClock {
-    micros: Arc<AtomicI64>,
+    micros: Arc<watch::Sender<i64>>,
 }
 
 impl Clock {
@@ -34,7 +38,7 @@ impl Clock {
 
     /// A clock that stands still until it is moved.
     pub fn manual(start_micros: i64) -> (Self, ManualClock) {
-        let micros = Arc::new(AtomicI64::new(start_micros));
+        let micros = Arc::new(watch::Sender::new(start_micros));
         let clock = Self {
             source: Source::Manual(Arc::clone(&micros)),
         };
@@ -45,7 +49,24 @@ impl Clock {
     pub fn now_micros(&self) -> i64 {
         match &self.source {
             Source::System => system_micros(),
-            Source::Manual(micros) => micros.load(Ordering::SeqCst),
+            Source::Manual(micros) => *micros.borrow(),
+        }
+    }
+
+    /// Returns once it is this time; at once if it was already. A manual clock has to be moved.
+    pub async fn sleep_until(&self, micros: i64) {
+        match &self.source {
+            Source::System => loop {
+                let left = micros.saturating_sub(system_micros());
+                let Some(left) = u64::try_from(left).ok().filter(|left| *left > 0) else {
+                    return;
+                };
+                tokio::time::sleep(Duration::from_micros(left).min(NAP_MAX)).await;
+            },
+            Source::Manual(now) => {
+                let waited = now.subscribe().wait_for(|now| *now >= micros).await.is_ok();
+                debug_assert!(waited, "the sender lives as long as this clock");
+            }
         }
     }
 
@@ -64,7 +85,7 @@ impl Clock {
             )]
             Source::System => Uuid::now_v7(),
             Source::Manual(micros) => {
-                let micros = micros.load(Ordering::SeqCst).max(0);
+                let micros = (*micros.borrow()).max(0);
                 let seconds = u64::try_from(micros / 1_000_000).unwrap_or(0);
                 let nanos = u32::try_from(micros % 1_000_000 * 1_000).unwrap_or(0);
                 Uuid::new_v7(Timestamp::from_unix(NoContext, seconds, nanos))
@@ -83,14 +104,15 @@ impl Clock {
 }
 
 impl ManualClock {
-    /// Moves the clock to this time, backwards too.
+    /// Moves the clock to this time, backwards too, and wakes whoever sleeps until then.
     pub fn set_micros(&self, micros: i64) {
-        self.micros.store(micros, Ordering::SeqCst);
+        self.micros.send_replace(micros);
     }
 
-    /// Moves the clock by so much.
+    /// Moves the clock by so much, and wakes whoever sleeps until then.
     pub fn advance_micros(&self, micros: i64) {
-        self.micros.fetch_add(micros, Ordering::SeqCst);
+        self.micros
+            .send_modify(|now| *now = now.saturating_add(micros));
     }
 }
 
@@ -122,6 +144,31 @@ mod tests {
         assert_eq!((clock.now_micros(), same.now_micros()), (12, 12));
         hand.set_micros(-1);
         assert_eq!((clock.now_micros(), clock.now_s()), (-1, -1));
+    }
+
+    #[tokio::test]
+    async fn who_sleeps_by_a_manual_clock_is_woken_when_it_is_time_and_not_before() {
+        let (clock, hand) = Clock::manual(5);
+        clock.sleep_until(5).await;
+        let sleeper = tokio::spawn({
+            let clock = clock.clone();
+            async move { clock.sleep_until(10).await }
+        });
+        hand.advance_micros(4);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        assert!(!sleeper.is_finished());
+        hand.advance_micros(1);
+        let woken = tokio::time::timeout(Duration::from_secs(5), sleeper).await;
+        woken.unwrap().unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_sleep_by_the_system_clock_ends_at_its_time() {
+        let clock = Clock::system();
+        let until = clock.now_micros() + 30_000;
+        clock.sleep_until(until).await;
+        assert!(clock.now_micros() >= until);
+        clock.sleep_until(i64::MIN).await;
     }
 
     #[test]

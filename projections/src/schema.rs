@@ -15,23 +15,38 @@ static MIGRATOR: Migrator = sqlx::migrate!("./migrations");
 pub(crate) const STATEMENT_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long to wait for a connection before the database counts as away.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a migration waits for a lock: whoever reads or writes the table meanwhile queues behind
+/// it.
+const MIGRATION_LOCK_TIMEOUT: &str = "SET lock_timeout = '5s'";
+/// Postgres' code of a lock that was not to be had in time.
+const LOCK_NOT_AVAILABLE: &str = "55P03";
 /// One connection for each partition's transaction, and two for migrations and look-ups.
 const CONNECTIONS_SPARE: u32 = 2;
 
 /// Brings the schema up to date. Processes that do it at the same time wait for each other: sqlx
-/// holds an advisory lock of the database meanwhile.
+/// holds an advisory lock of the database meanwhile. An attempt that gets a lock too late changes
+/// nothing ([`is_locked`]), and may be made again.
 pub async fn migrate(pool: &PgPool) -> Result<(), MigrateError> {
     let mut connection = pool.acquire().await?.detach();
-    // Waiting for another process' migration may take longer than any statement of the hot path.
-    sqlx::query("SET statement_timeout = 0")
-        .execute(&mut connection)
-        .await?;
+    // A migration may take longer than any statement of the hot path.
+    for setting in ["SET statement_timeout = 0", MIGRATION_LOCK_TIMEOUT] {
+        sqlx::query(setting).execute(&mut connection).await?;
+    }
     // `run_direct` rather than `run`: the latter's future cannot be seen to be `Send`.
     let migrated = MIGRATOR.run_direct(None, &mut connection, false).await;
     // Closing the connection gives the advisory lock back in every case.
     let closed = sqlx::Connection::close(connection).await;
     migrated?;
     Ok(closed?)
+}
+
+/// Whether somebody else held a lock for too long, of a table or as the one who migrates.
+pub(crate) fn is_locked(error: &MigrateError) -> bool {
+    let (MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)) = error else {
+        return false;
+    };
+    let code = error.as_database_error().and_then(|error| error.code());
+    code.as_deref() == Some(LOCK_NOT_AVAILABLE)
 }
 
 /// Whether trying again cannot help: the database was made by another build.

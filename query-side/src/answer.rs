@@ -16,6 +16,8 @@ const VIEW_VERSION: &str = "1";
 const EVENTS_VERSION: &str = "e";
 /// … and as lines. Two representations of one address never share a strong tag (RFC 9110, 8.8.3).
 const EVENT_LINES_VERSION: &str = "l";
+/// In the same place where the answer is a replay of the events.
+const STATE_VERSION: &str = "s";
 /// A browser or proxy may keep an answer for this caller alone, and asks before it shows it again.
 const CACHE_CONTROL: &str = "private, no-cache";
 
@@ -28,6 +30,8 @@ pub(crate) enum Source {
     Events,
     /// The event store, as NDJSON.
     EventLines,
+    /// A replay of the events.
+    State,
 }
 
 /// The entity tag: the same life of the store, the same view, the same revision, the same answer.
@@ -37,6 +41,7 @@ pub(crate) fn etag(source: Source, mark: Mark) -> String {
         Source::Views => VIEW_VERSION,
         Source::Events => EVENTS_VERSION,
         Source::EventLines => EVENT_LINES_VERSION,
+        Source::State => STATE_VERSION,
     };
     let generation = mark.generation.uuid().simple().to_string();
     let short = generation.get(..8).unwrap_or_default();

@@ -9,6 +9,7 @@ use daybook_store::ReadError;
 
 use crate::answer::LEDGER_REVISION;
 use crate::read_model::ViewError;
+use crate::state::ReplayError;
 
 /// Seconds after which a client may try again: about what a restart of Postgres takes.
 const RETRY_AFTER_S: u32 = 1;
@@ -26,10 +27,22 @@ pub(crate) fn ledger_not_found() -> Problem {
     )
 }
 
-/// What the path names is not in the ledger at this revision.
-pub(crate) fn not_found(kind: Kind, what: &str, at: Revision) -> Problem {
-    problem(kind, format!("the ledger has no such {what}"))
-        .with_header(LEDGER_REVISION, at.to_string())
+/// The path names an account that the ledger does not have at this revision.
+pub(crate) fn account_not_found(at: Revision) -> Problem {
+    problem(
+        problems::ACCOUNT_NOT_FOUND,
+        "the ledger has no such account",
+    )
+    .with_header(LEDGER_REVISION, at.to_string())
+}
+
+/// The path names a transaction that the ledger does not have at this revision.
+pub(crate) fn transaction_not_found(at: Revision) -> Problem {
+    problem(
+        problems::TRANSACTION_NOT_FOUND,
+        "the ledger has no such transaction",
+    )
+    .with_header(LEDGER_REVISION, at.to_string())
 }
 
 /// The view has not reached the revision that was asked for.
@@ -80,4 +93,17 @@ pub(crate) fn store_unavailable(error: &ReadError) -> Problem {
         "the event store cannot be read now",
     )
     .retry_after_s(RETRY_AFTER_S)
+}
+
+impl From<ReplayError> for Problem {
+    fn from(error: ReplayError) -> Self {
+        match error {
+            ReplayError::Store(error) => store_unavailable(&error),
+            error
+            @ (ReplayError::Event { .. } | ReplayError::Corrupt(_) | ReplayError::Task(_)) => {
+                tracing::error!(error = &error as &dyn Error, "history cannot be replayed");
+                problem(problems::INTERNAL, "the answer could not be made")
+            }
+        }
+    }
 }

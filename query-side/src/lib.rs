@@ -19,6 +19,7 @@ pub mod http;
 mod params;
 mod read_model;
 mod service;
+mod state;
 mod views;
 
 pub use read_model::ViewError;

@@ -20,6 +20,8 @@ use crate::read_model::{self, Mark, ReadModel, Snapshot, ViewError};
 
 /// Reports made at once: each may hold a connection and tens of megabytes for seconds.
 const REPORTS_MAX: usize = 2;
+/// Histories replayed at once: each keeps a processor busy and holds a ledger's whole state.
+const REPLAYS_MAX: usize = 2;
 /// Whole histories streamed at once: each reads the log as fast as its client takes it.
 const STREAMS_MAX: usize = 32;
 /// Pages of events made or sent at once: each is up to 8 MiB in memory, and as much again while it
@@ -54,6 +56,7 @@ pub struct QueryService {
     pub(crate) read_model: ReadModel,
     pub(crate) store: Arc<dyn EventStore>,
     pub(crate) reports: Semaphore,
+    pub(crate) replays: Semaphore,
     pub(crate) streams: Arc<Semaphore>,
     pub(crate) event_pages: Arc<Semaphore>,
     /// Places of those who wait for the store itself.
@@ -96,6 +99,7 @@ impl QueryService {
             read_model,
             store,
             reports: Semaphore::new(REPORTS_MAX),
+            replays: Semaphore::new(REPLAYS_MAX),
             streams: Arc::new(Semaphore::new(STREAMS_MAX)),
             event_pages: Arc::new(Semaphore::new(EVENT_PAGES_MAX)),
             store_waits: Semaphore::new(freshness::WAITERS_MAX),

@@ -1,16 +1,22 @@
 //! The answers' objects, field by field as section 2 of the API shows them.
 
+mod state;
+mod transactions;
+
 use std::collections::BTreeMap;
 
 use daybook_events::event::Limits;
 use daybook_events::ids::{
-    AccountId, AssetCode, Code, Description, LedgerId, Name, Reference, Revision, TransactionId,
+    AccountId, AssetCode, Description, LedgerId, Name, Revision, TransactionId,
 };
 use daybook_events::metadata::Metadata;
 use daybook_events::money::{AccountType, Amount, Minor, Side};
 use daybook_events::time::{Day, Effective, TimeZone, Timestamp};
 use serde::Serialize;
 use utoipa::ToSchema;
+
+pub(crate) use state::{AccountState, HoldState, ReservedEntry, State};
+pub(crate) use transactions::{Ended, ReleasedEntry, Transaction, TransactionEntry};
 
 /// A ledger.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -27,8 +33,9 @@ pub(crate) struct Ledger {
     pub(crate) revision: Revision,
     /// How many accounts there are.
     pub(crate) accounts: u64,
-    /// How many transactions there are.
+    /// How many transactions there are, holds included.
     pub(crate) transactions: u64,
+    /// Nothing more is accepted that counts on a day up to this one.
     #[schema(value_type = Option<String>, format = Date)]
     pub(crate) closed_through: Option<Day>,
     #[schema(value_type = String, format = DateTime)]
@@ -65,7 +72,7 @@ pub(crate) struct Account {
     pub(crate) opened_at: Timestamp,
     #[schema(value_type = BTreeMap<String, Balance>)]
     pub(crate) balances: BTreeMap<AssetCode, Balance>,
-    /// The revision that last changed the account itself.
+    /// The revision that last changed the account itself, not its balances.
     #[schema(value_type = u64)]
     pub(crate) revision: Revision,
 }
@@ -73,10 +80,13 @@ pub(crate) struct Account {
 /// What an account holds of one asset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 pub(crate) struct Balance {
+    /// Posted debits − posted credits if debit-normal, else the other way round.
     #[schema(value_type = String, example = "1050")]
     pub(crate) posted: Minor,
+    /// The same of what open holds reserve; not included in `posted`.
     #[schema(value_type = String, example = "0")]
     pub(crate) pending: Minor,
+    /// What holds leave to spend.
     #[schema(value_type = String, example = "1050")]
     pub(crate) available: Minor,
     #[schema(value_type = String)]
@@ -121,6 +131,19 @@ impl Balance {
         })
     }
 
+    /// The domain's own sums.
+    pub(crate) fn replayed(normal: Side, balance: daybook_domain::Balance) -> Self {
+        Self {
+            posted: balance.posted(normal),
+            pending: balance.pending(normal),
+            available: balance.available(normal),
+            debits: balance.debits(),
+            credits: balance.credits(),
+            pending_debits: balance.pending_debits(),
+            pending_credits: balance.pending_credits(),
+        }
+    }
+
     /// The three figures that entries show.
     pub(crate) fn short(&self) -> ShortBalance {
         ShortBalance {
@@ -152,69 +175,6 @@ pub(crate) struct AccountBalances {
     /// The revision that the answer reflects.
     #[schema(value_type = u64)]
     pub(crate) revision: Revision,
-}
-
-/// A transaction.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-pub(crate) struct Transaction {
-    #[schema(value_type = String)]
-    pub(crate) id: TransactionId,
-    #[schema(value_type = String, example = "acme")]
-    pub(crate) ledger: LedgerId,
-    /// Its page in the ledger.
-    #[schema(value_type = u64)]
-    pub(crate) revision: Revision,
-    /// `posted`, `pending`, `voided` or `expired`.
-    #[schema(example = "posted")]
-    pub(crate) status: String,
-    #[schema(value_type = Option<String>)]
-    pub(crate) reference: Option<Reference>,
-    #[schema(value_type = Option<String>)]
-    pub(crate) code: Option<Code>,
-    #[schema(value_type = Option<String>)]
-    pub(crate) description: Option<Description>,
-    #[schema(value_type = String, format = DateTime)]
-    pub(crate) recorded_at: Timestamp,
-    /// As given (a date stays a date), else `recorded_at`.
-    #[schema(value_type = String, example = "2026-11-20")]
-    pub(crate) effective_at: Effective,
-    #[schema(value_type = Option<String>)]
-    pub(crate) related_to: Option<TransactionId>,
-    pub(crate) entries: Vec<TransactionEntry>,
-    #[schema(value_type = Option<String>)]
-    pub(crate) reverses: Option<TransactionId>,
-    #[schema(value_type = Option<String>)]
-    pub(crate) reversed_by: Option<TransactionId>,
-    #[schema(value_type = Option<String>)]
-    pub(crate) captures: Option<TransactionId>,
-    /// Why it reverses.
-    #[schema(value_type = Option<String>)]
-    pub(crate) reason: Option<Description>,
-    #[schema(value_type = BTreeMap<String, String>)]
-    pub(crate) metadata: Metadata,
-}
-
-/// One debit or credit of a transaction, with the balance after the whole transaction.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-pub(crate) struct TransactionEntry {
-    /// `<transaction>:<index>`.
-    pub(crate) id: String,
-    #[schema(value_type = String)]
-    pub(crate) account: AccountId,
-    #[schema(value_type = String, example = "debit")]
-    pub(crate) direction: Side,
-    #[schema(value_type = String, example = "1050")]
-    pub(crate) amount: Amount,
-    #[schema(value_type = String, example = "USD")]
-    pub(crate) asset: AssetCode,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>)]
-    pub(crate) description: Option<Description>,
-    #[serde(skip_serializing_if = "Metadata::is_empty")]
-    #[schema(value_type = BTreeMap<String, String>)]
-    pub(crate) metadata: Metadata,
-    /// The account's balance of the asset after the whole transaction.
-    pub(crate) balance: ShortBalance,
 }
 
 /// One entry of an account, with the running balance after it.

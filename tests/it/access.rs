@@ -95,7 +95,7 @@ impl World {
             path.push_str("?mode=atomic");
         }
         let mut request = client.request(method.clone(), &path);
-        if method == Method::POST {
+        if method != Method::GET {
             let body = body.to_string().replace("{ledger}", ledger);
             request = request
                 .header("Idempotency-Key", "matrix")

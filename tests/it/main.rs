@@ -6,6 +6,7 @@
 )]
 
 mod access;
+mod accounting;
 mod bad_input;
 mod comparison;
 mod freshness;
@@ -17,3 +18,4 @@ mod query;
 mod relay;
 mod sync_order;
 mod tour;
+mod whole_ledger;

@@ -6,12 +6,15 @@ pub(crate) mod history;
 mod layout;
 mod live;
 mod lives;
+mod migrations;
 pub(crate) mod naive;
 pub(crate) mod support;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use daybook_events::event::{Event, EventType};
 use daybook_events::ids::LedgerId;
 use daybook_events::names::{JETSTREAM, PARTITIONS, partition_of};
 use daybook_store::port::EventStore;
@@ -21,9 +24,42 @@ use tokio_util::sync::CancellationToken;
 
 use naive::all_events;
 use support::{
-    LEDGERS, SOON, assert_views_equal_the_fold, caught_up, opened, reader, start_projector,
+    LEDGERS, SOON, assert_views_equal_the_fold, caught_up, made, opened, reader, start_projector,
     start_relay,
 };
+
+#[tokio::test]
+async fn the_random_histories_have_events_of_every_type_and_holds_of_every_end() {
+    let temp = temp_store();
+    let store: Arc<dyn EventStore> = temp.store.clone();
+    let mut history = opened(&store, 1).await;
+    history.write(&LEDGERS, 300).await;
+    let mut seen = BTreeSet::new();
+    for recorded in all_events(&*store).await {
+        seen.insert(recorded.event_type.to_string());
+        let event = recorded.event().unwrap();
+        if let Event::HoldEnded(ended) = &event {
+            let rest = if ended.released.is_empty() { "no" } else { "a" };
+            seen.insert(format!("{} with {rest} rest", ended.outcome.as_str()));
+        }
+        if let Event::TransactionPosted(posted) = &event {
+            let captures = posted.captures().map(|_| "capture");
+            let reverses = posted.reverses().map(|_| "reversal");
+            seen.extend(captures.or(reverses).map(str::to_owned));
+        }
+    }
+    let types = EventType::ALL.iter().map(ToString::to_string);
+    let ends = [
+        "captured with a",
+        "captured with no",
+        "voided with a",
+        "expired with a",
+    ];
+    let ends = ends.iter().map(|end| format!("{end} rest"));
+    let others = ["capture", "reversal"].map(str::to_owned);
+    let all: BTreeSet<String> = types.chain(ends).chain(others).collect();
+    assert_eq!(seen, all);
+}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn views_equal_a_naive_fold_after_random_histories() {
@@ -34,11 +70,15 @@ async fn views_equal_a_naive_fold_after_random_histories() {
     let relay = start_relay(&store, &nats.url());
     let projector = start_projector(&store, &postgres.url(), &nats.url());
     let pool = reader(&postgres);
-    for _ in 0..4 {
+    caught_up(&store, &pool).await;
+    let made_before = made(&pool).await;
+    for _ in 0..6 {
         history.write(&LEDGERS, 40).await;
         caught_up(&store, &pool).await;
         assert_views_equal_the_fold(&store, &pool).await;
     }
+    // Rows that disagree are made anew: that must not be what makes them right.
+    assert_eq!(made(&pool).await, made_before);
     assert!(
         projector.health.snapshot().ready,
         "{:?}",
@@ -241,6 +281,13 @@ async fn a_checkpoint_that_is_not_of_this_history_leads_to_a_rebuild() {
         // Rows of a ledger that the store does not know must not outlive the checkpoint either.
         "DELETE FROM engine.checkpoints;
          INSERT INTO books_v1.balances VALUES ('ghost', 'bank', 'USD', 1, 1, 0, 0, 1)",
+        "DELETE FROM engine.checkpoints;
+         INSERT INTO books_v1.account_history VALUES ('ghost', 'bank', 1, NULL, 'open', '{}', '{}');
+         INSERT INTO books_v1.transaction_history VALUES ('spirit', 1, 1, '{}');
+         INSERT INTO books_v1.holds VALUES
+             ('phantom', gen_random_uuid(), 1, 'pending', NULL, '[]')",
+        // The next entry carries what the balance should be.
+        "UPDATE books_v1.balances SET debits = debits + 1, credits = credits + 2",
         "UPDATE books_v1.ledgers SET revision = revision - 1",
         "DELETE FROM books_v1.ledgers",
     ] {
@@ -270,33 +317,37 @@ async fn a_checkpoint_that_is_not_of_this_history_leads_to_a_rebuild() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_event_that_breaks_the_books_stops_its_partition_only() {
-    let (postgres, temp) = (Postgres::start(), temp_store());
-    let store: Arc<dyn EventStore> = temp.store.clone();
-    let mut history = opened(&store, 10).await;
-    let projector = start_projector(&store, &postgres.url(), "nats://127.0.0.1:9");
-    let pool = reader(&postgres);
-    caught_up(&store, &pool).await;
-    history.post_unbalanced("berka").await;
-    history.post("acme", 3, false).await;
-    let partition = partition_of(&LedgerId::parse("berka").unwrap(), PARTITIONS);
-    until_async(
-        "the alarm is given and the others go on",
-        SOON,
-        async || {
-            let detail = projector.health.snapshot().parts["projector"]
-                .detail
-                .clone();
-            let posted: i64 = sqlx::query_scalar("SELECT count(*) FROM books.transactions")
-                .fetch_one(&pool)
-                .await
-                .unwrap();
-            (detail.starts_with(&format!("partition {partition} stopped")) && posted == 3)
-                .then_some(())
-        },
-    )
-    .await;
-    assert!(!projector.health.snapshot().ready);
-    projector.stop().await;
+    for is_unbalanced in [true, false] {
+        let (postgres, temp) = (Postgres::start(), temp_store());
+        let store: Arc<dyn EventStore> = temp.store.clone();
+        let mut history = opened(&store, 10).await;
+        let projector = start_projector(&store, &postgres.url(), "nats://127.0.0.1:9");
+        let pool = reader(&postgres);
+        caught_up(&store, &pool).await;
+        if is_unbalanced {
+            history.post_unbalanced("berka").await;
+        } else {
+            history.reverse_a_hold("berka").await;
+        }
+        history.post("acme", 3, false).await;
+        let partition = partition_of(&LedgerId::parse("berka").unwrap(), PARTITIONS);
+        let question = "SELECT count(*) FROM books.transactions WHERE ledger = 'acme'";
+        until_async(
+            "the alarm is given and the others go on",
+            SOON,
+            async || {
+                let detail = projector.health.snapshot().parts["projector"]
+                    .detail
+                    .clone();
+                let posted: i64 = sqlx::query_scalar(question).fetch_one(&pool).await.unwrap();
+                let stopped = format!("partition {partition} stopped");
+                (detail.starts_with(&stopped) && posted == 3).then_some(())
+            },
+        )
+        .await;
+        assert!(!projector.health.snapshot().ready);
+        projector.stop().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

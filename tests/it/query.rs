@@ -9,10 +9,15 @@
 mod audit;
 mod book;
 mod books;
+mod commands;
 mod conditional;
 mod events;
 mod fixture;
+mod holds;
 mod limits;
 mod outage;
 mod pages;
+mod pinned;
 mod reports;
+mod state;
+mod tampering;

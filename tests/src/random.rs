@@ -15,6 +15,11 @@ impl Random {
         let named = std::env::var("DAYBOOK_SEED").ok();
         let seed = named.and_then(|text| text.parse().ok()).unwrap_or(seed);
         eprintln!("random seed {seed} (repeat with DAYBOOK_SEED={seed})");
+        Self::of(seed)
+    }
+
+    /// From this seed and no other.
+    pub fn of(seed: u64) -> Self {
         Self { state: seed }
     }
 

@@ -2,8 +2,9 @@
 //! ledger's past knows under the names that the command carries. All of it is looked up beforehand
 //! by the ledger's writer, so that deciding stays pure and the state holds no past (D9).
 
-use daybook_events::event::{Event, TransactionPosted};
+use daybook_events::event::{Event, HoldEnded, HoldOutcome, HoldPlaced, TransactionPosted};
 use daybook_events::ids::{EventId, Revision};
+use daybook_events::metadata::Metadata;
 use daybook_events::time::Timestamp;
 
 /// Everything that is handed to [`crate::decide`] beside the command.
@@ -29,7 +30,7 @@ pub struct Named {
     pub id: Option<Earlier>,
     /// The revision of the transaction that has the command's reference.
     pub reference: Option<Revision>,
-    /// The posted transaction that the command's path names.
+    /// The transaction, posted or hold, that the command is about.
     pub target: Option<Target>,
 }
 
@@ -49,21 +50,39 @@ pub struct Target {
     pub revision: Revision,
     /// When it was recorded.
     pub recorded_at: Timestamp,
-    /// What was posted.
-    pub posted: TransactionPosted,
-    /// The revision of its reversal, if there is one.
-    pub reversed_by: Option<Revision>,
+    /// Its pairs, where they were changed since it was recorded.
+    pub metadata: Option<Metadata>,
+    /// What it is.
+    pub kind: TargetKind,
+}
+
+/// What the transaction is that a command is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TargetKind {
+    /// It was posted.
+    Posted {
+        /// What was posted.
+        posted: TransactionPosted,
+        /// The revision of its reversal, if there is one.
+        reversed_by: Option<Revision>,
+    },
+    /// It is a hold.
+    Hold {
+        /// What was placed.
+        placed: HoldPlaced,
+        /// How and where it ended, if it did.
+        ended: Option<(Revision, HoldOutcome)>,
+    },
 }
 
 /// What comes of an acceptable command.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "nearly every decision is an event; a box would be an allocation per command"
-)]
 pub enum Decision {
     /// This happens, now.
     Event(Event),
+    /// These two happen, now, in this order and together. The second answers the command and bears
+    /// its id, key and request; the first is the end of the hold that the second captures.
+    Ending(Box<HoldEnded>, Event),
     /// It happened before, at this revision; its answer is given again.
     Replay(Revision),
 }

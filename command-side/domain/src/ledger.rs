@@ -1,39 +1,50 @@
-//! A ledger's state: accounts with their balances, assets, revision and zone; no past transactions.
+//! A ledger's state: itself, its accounts with their balances, its assets and open holds; no past
+//! transactions.
 
 mod accounts;
 mod assets;
 mod balance;
+mod holds;
 mod journal;
+mod snapshot;
 
-use daybook_events::event::LedgerOpened;
+use daybook_events::assets::Scale;
+use daybook_events::event::{AccountOpened, LedgerAfter, LedgerOpened};
 use daybook_events::ids::{AccountId, AssetCode, LedgerId, Name, Revision};
 use daybook_events::metadata::Metadata;
-use daybook_events::time::{TimeZone, Timestamp};
-use daybook_events::{assets::Scale, event::AccountOpened};
+use daybook_events::time::{Day, TimeZone, Timestamp};
 
 pub use accounts::AccountView;
 use accounts::Accounts;
-pub(crate) use accounts::{Account, AccountIndex};
+pub(crate) use accounts::{Account, AccountIndex, Terms};
 use assets::{AssetIndex, Assets};
 pub use balance::Balance;
+pub(crate) use balance::Shift;
+use holds::Holds;
+pub use holds::{HoldView, Reserved};
 use journal::{Change, Journal};
+pub use snapshot::LedgerSnapshot;
 
 /// The state of one ledger, changed by [`crate::evolve`] alone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ledger {
     id: LedgerId,
-    opened: Option<Opened>,
+    about: Option<About>,
     head: Head,
     accounts: Accounts,
     assets: Assets,
+    holds: Holds,
     journal: Journal,
 }
 
-/// What was said when the ledger was opened.
+/// What events say of the ledger itself; none before it is opened.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Opened {
-    at: Timestamp,
-    event: LedgerOpened,
+struct About {
+    opened_at: Timestamp,
+    time_zone: TimeZone,
+    name: Option<Name>,
+    metadata: Metadata,
+    closed_through: Option<Day>,
 }
 
 /// What every event changes.
@@ -49,10 +60,11 @@ impl Ledger {
     pub fn new(id: LedgerId) -> Self {
         Self {
             id,
-            opened: None,
+            about: None,
             head: Head::default(),
             accounts: Accounts::default(),
             assets: Assets::default(),
+            holds: Holds::default(),
             journal: Journal::default(),
         }
     }
@@ -74,24 +86,24 @@ impl Ledger {
 
     /// When it was opened; `None` if it does not exist.
     pub fn opened_at(&self) -> Option<Timestamp> {
-        self.opened.as_ref().map(|opened| opened.at)
+        self.about.as_ref().map(|about| about.opened_at)
     }
 
     /// Its name for people.
     pub fn name(&self) -> Option<&Name> {
-        self.opened.as_ref()?.event.name.as_ref()
+        self.about.as_ref()?.name.as_ref()
     }
 
     /// The client's own pairs; `None` if it does not exist.
     pub fn metadata(&self) -> Option<&Metadata> {
-        self.opened.as_ref().map(|opened| &opened.event.metadata)
+        self.about.as_ref().map(|about| &about.metadata)
     }
 
     /// The zone whose days its dates are; UTC as long as it does not exist.
     pub fn time_zone(&self) -> TimeZone {
-        self.opened
+        self.about
             .as_ref()
-            .map_or(TimeZone::UTC, |opened| opened.event.time_zone)
+            .map_or(TimeZone::UTC, |about| about.time_zone)
     }
 
     /// The accounts, sorted by id.
@@ -113,7 +125,7 @@ impl Ledger {
         self.accounts.len()
     }
 
-    /// How many transactions were posted, reversals included.
+    /// How many transactions there are: posted, captures and reversals included, and holds.
     pub fn transactions_count(&self) -> u64 {
         self.head.transactions
     }
@@ -126,6 +138,26 @@ impl Ledger {
     /// The registered assets with their scales, sorted by code.
     pub fn registered_assets(&self) -> impl Iterator<Item = (&AssetCode, Scale)> {
         self.assets.registered_sorted().into_iter()
+    }
+
+    /// The last day of the closed period.
+    pub fn closed_through(&self) -> Option<Day> {
+        self.about.as_ref()?.closed_through
+    }
+
+    /// The ledger as an event about it stores it; `None` if it does not exist.
+    pub(crate) fn after(&self) -> Option<LedgerAfter> {
+        let about = self.about.as_ref()?;
+        Some(LedgerAfter {
+            name: about.name.clone(),
+            time_zone: about.time_zone,
+            // No ledger comes near 2^64 accounts.
+            accounts: u64::try_from(self.accounts.len()).unwrap_or(u64::MAX),
+            transactions: self.head.transactions,
+            closed_through: about.closed_through,
+            opened_at: about.opened_at,
+            metadata: about.metadata.clone(),
+        })
     }
 
     /// Begins a stretch that can be taken back as a whole. Stretches nest.
@@ -155,11 +187,13 @@ impl Ledger {
 
     fn undo(&mut self, change: Change) {
         match change {
-            Change::LedgerOpened => self.opened = None,
+            Change::About(before) => self.about = *before,
             Change::AccountOpened(id) => self.accounts.forget(&id),
             Change::AssetInterned => self.assets.forget_last(),
             Change::AssetRegistered(asset) => self.assets.unregister(asset),
-            Change::Balance(before) => self.accounts.restore(before),
+            Change::Balance(before) => self.accounts.restore_balance(before),
+            Change::Terms(before) => self.accounts.restore_terms(*before),
+            Change::Hold(change) => self.holds.undo(change),
         }
     }
 }
@@ -188,11 +222,37 @@ impl Ledger {
     }
 
     pub(crate) fn set_opened(&mut self, at: Timestamp, event: &LedgerOpened) {
-        self.opened = Some(Opened {
-            at,
-            event: event.clone(),
+        self.set_about(About {
+            opened_at: at,
+            time_zone: event.time_zone,
+            name: event.name.clone(),
+            metadata: event.metadata.clone(),
+            closed_through: None,
         });
-        self.journal.record(|| Change::LedgerOpened);
+    }
+
+    pub(crate) fn rename(&mut self, name: Option<Name>, metadata: Metadata) {
+        if let Some(about) = self.about.clone() {
+            self.set_about(About {
+                name,
+                metadata,
+                ..about
+            });
+        }
+    }
+
+    pub(crate) fn set_closed_through(&mut self, closed_through: Option<Day>) {
+        if let Some(about) = self.about.clone() {
+            self.set_about(About {
+                closed_through,
+                ..about
+            });
+        }
+    }
+
+    fn set_about(&mut self, about: About) {
+        let before = self.about.replace(about);
+        self.journal.record(|| Change::About(Box::new(before)));
     }
 
     /// Adds an account that is not there yet; `false` if no more fit.
@@ -236,6 +296,13 @@ impl Ledger {
             self.journal.record(|| Change::Balance(before));
         }
         true
+    }
+
+    /// Sets what may change of an account beside its balances.
+    pub(crate) fn set_terms(&mut self, account: AccountIndex, terms: Terms, revision: Revision) {
+        if let Some(before) = self.accounts.set_terms(account, terms, revision) {
+            self.journal.record(|| Change::Terms(Box::new(before)));
+        }
     }
 
     pub(crate) fn count_transaction(&mut self) {

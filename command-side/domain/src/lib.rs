@@ -24,13 +24,16 @@ mod ledger;
 mod rejection;
 
 pub use command::{
-    AllowedAssets, Command, Entries, NewEntry, NewPosting, OpenAccount, OpenLedger,
-    PostTransaction, RegisterAsset, ReverseTransaction, expand_postings,
+    AllowedAssets, CaptureHold, Captured, ChangeAccountStatus, ClosePeriod, Command, Comparison,
+    Condition, Entries, LimitPatch, LimitsPatch, NewEntry, NewPosting, OpenAccount, OpenLedger,
+    Patch, PlaceHold, PostTransaction, PostingSide, Ratio, RegisterAsset, ReopenPeriod,
+    ReverseTransaction, SetMetadata, Share, StatusChange, UpdateAccount, UpdateLedger, VoidHold,
+    expand_postings,
 };
-pub use context::{Context, Decision, Earlier, Named, Target};
-pub use decide::decide;
-pub use evolve::{Corrupt, Law, evolve};
-pub use ledger::{AccountView, Balance, Ledger};
+pub use context::{Context, Decision, Earlier, Named, Target, TargetKind};
+pub use decide::{decide, expire};
+pub use evolve::{Corrupt, Law, Recorded, evolve};
+pub use ledger::{AccountView, Balance, HoldView, Ledger, LedgerSnapshot, Reserved};
 pub use rejection::{Existing, Rejection};
 
 #[cfg(test)]

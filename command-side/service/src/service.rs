@@ -1,8 +1,9 @@
 //! The service: which ledgers are loaded, and the way to their writers.
 
+mod shared;
+
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use daybook_events::ids::{EventId, GenerationId, LedgerId};
@@ -10,19 +11,20 @@ use daybook_platform::clock::Clock;
 use daybook_platform::health::Part;
 use daybook_store::EventStore;
 use tokio::sync::mpsc::{self, error::TrySendError};
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
 use crate::config::CommandConfig;
-use crate::index::{self, Disk, IndexError, IndexSlot};
-use crate::work::{Detail, Failure, Outcome, Task, Work, tasks};
-use crate::{measure, writer};
+use crate::index::{self, Disk, IndexError};
+use crate::snapshot::SnapshotError;
+use crate::work::{Answer, Detail, Failure, Outcome, Task, Work, tasks};
+use crate::{due, measure, writer};
+
+pub(crate) use shared::Shared;
 
 /// How long a request waits for a place among the loaded ledgers while an idle one is let go.
 const PLACE_WAIT: Duration = Duration::from_secs(2);
-/// How often a store that failed is asked whether it answers again.
-const PROBE_EVERY: Duration = Duration::from_secs(1);
 /// How often a request that met a writer on its way out looks for the next one.
 const HANDOVERS_MAX: usize = 8;
 /// The unit in which waiting bytes are counted: semaphores count in `u32`.
@@ -39,53 +41,13 @@ pub struct CommandService {
     writers: TaskTracker,
     /// Writers live on the runtime that opened the service, not on the worker that met them first.
     runtime: tokio::runtime::Handle,
+    /// Ends what runs beside the writers.
+    stop: CancellationToken,
 }
 
-/// What every writer needs.
-pub(crate) struct Shared {
-    pub(crate) store: Arc<dyn EventStore>,
-    pub(crate) index: Arc<IndexSlot>,
-    pub(crate) config: CommandConfig,
-    pub(crate) clock: Clock,
-    generation: OnceLock<GenerationId>,
-    health: OnceLock<Part>,
-    /// Whether somebody is asking the store already if it answers again.
-    probing: AtomicBool,
-}
-
-impl Shared {
-    /// Says that the store answers.
-    pub(crate) fn store_answers(&self) {
-        if let Some(part) = self.health.get() {
-            part.ready("taking commands");
-        }
-    }
-
-    /// Says that the store does not, until it does: somebody has to ask, since a process that is
-    /// not ready gets no more commands that would.
-    pub(crate) fn store_fails(self: &Arc<Self>, what: &str) {
-        let Some(part) = self.health.get() else {
-            return;
-        };
-        part.not_ready(what.to_owned());
-        if self.probing.swap(true, Ordering::AcqRel) {
-            return;
-        }
-        let shared = Arc::downgrade(self);
-        tokio::spawn(async move {
-            loop {
-                tokio::time::sleep(PROBE_EVERY).await;
-                // Ends with the service as well.
-                let Some(shared) = shared.upgrade() else {
-                    return;
-                };
-                if shared.store.head().await.is_ok() {
-                    shared.probing.store(false, Ordering::Release);
-                    shared.store_answers();
-                    return;
-                }
-            }
-        });
+impl Drop for CommandService {
+    fn drop(&mut self) {
+        self.stop.cancel();
     }
 }
 
@@ -108,7 +70,19 @@ struct Slot {
 /// The command side could not be opened.
 #[derive(Debug, thiserror::Error)]
 #[error("failed to open the command side")]
-pub struct OpenError(#[from] IndexError);
+pub struct OpenError(#[source] Box<dyn std::error::Error + Send + Sync>);
+
+impl From<IndexError> for OpenError {
+    fn from(error: IndexError) -> Self {
+        Self(error.into())
+    }
+}
+
+impl From<SnapshotError> for OpenError {
+    fn from(error: SnapshotError) -> Self {
+        Self(error.into())
+    }
+}
 
 /// A place in the map of loaded ledgers, held by a writer for as long as it lives.
 pub(crate) struct Place {
@@ -136,15 +110,14 @@ impl Drop for Place {
 }
 
 impl CommandService {
-    /// Opens the index and takes commands from then on. Must be called on the tokio runtime that is
-    /// to carry the writers.
+    /// Opens the index, takes commands from then on, and ends holds when they are due. Must be
+    /// called on the tokio runtime that is to carry the writers.
     pub fn open(
         store: Arc<dyn EventStore>,
         config: CommandConfig,
         clock: Clock,
     ) -> Result<Arc<Self>, OpenError> {
-        let index = Arc::new(IndexSlot::open(&config.index_dir)?);
-        Ok(Arc::new(Self {
+        let service = Arc::new(Self {
             slots: Mutex::new(Slots {
                 by_ledger: HashMap::new(),
                 next_id: 0,
@@ -154,16 +127,16 @@ impl CommandService {
             queued: Arc::new(Semaphore::new(config.queued_bytes_max / PERMIT_BYTES)),
             writers: TaskTracker::new(),
             runtime: tokio::runtime::Handle::current(),
-            shared: Arc::new(Shared {
-                store,
-                index,
-                config,
-                clock,
-                generation: OnceLock::new(),
-                health: OnceLock::new(),
-                probing: AtomicBool::new(false),
-            }),
-        }))
+            stop: CancellationToken::new(),
+            shared: Arc::new(Shared::new(store, config, clock)?),
+        });
+        let watch = due::run(
+            Arc::clone(&service.shared),
+            Arc::downgrade(&service),
+            service.stop.clone(),
+        );
+        service.writers.spawn_on(watch, &service.runtime);
+        Ok(service)
     }
 
     /// Keeps this part of the health report: ready while the store answers.
@@ -175,6 +148,7 @@ impl CommandService {
 
     /// Takes no more commands, finishes those that were taken, and writes the index down.
     pub async fn shutdown(&self) {
+        self.stop.cancel();
         let slots = {
             let mut slots = self.slots();
             slots.open = false;
@@ -226,7 +200,34 @@ impl CommandService {
         detail: Detail,
         room: OwnedSemaphorePermit,
     ) -> Result<Vec<Outcome>, Failure> {
-        let (mut mail, outcomes) = tasks(groups, detail, Some(room));
+        let (mail, outcomes) = tasks(groups, detail, Some(room));
+        self.hand_over(ledger, mail, outcomes).await
+    }
+
+    /// Has the due holds of a ledger ended, as its writer does by itself before it decides
+    /// anything: a task of no command waits for just that.
+    pub(crate) async fn end_due_holds(self: &Arc<Self>, ledger: &LedgerId) -> Result<(), Failure> {
+        let (mail, outcomes) = tasks(vec![Vec::new()], Detail::Brief, None);
+        let outcomes = self.hand_over(ledger, mail, outcomes).await?;
+        let mut answers = outcomes.iter().flat_map(|outcome| &outcome.answers);
+        let failure = answers.find_map(|answer| match answer {
+            Answer::Failed(failure) => Some(*failure),
+            Answer::Applied(_)
+            | Answer::Replayed(_)
+            | Answer::WouldApply(_)
+            | Answer::Noted(_)
+            | Answer::Declined { .. }
+            | Answer::Rejected(_) => None,
+        });
+        failure.map_or(Ok(()), Err)
+    }
+
+    async fn hand_over(
+        self: &Arc<Self>,
+        ledger: &LedgerId,
+        mut mail: Vec<Task>,
+        outcomes: oneshot::Receiver<Vec<Outcome>>,
+    ) -> Result<Vec<Outcome>, Failure> {
         for _ in 0..HANDOVERS_MAX {
             let mailbox = self.mailbox_of(ledger).await?;
             match mailbox.try_send(mail) {
@@ -342,6 +343,12 @@ impl CommandService {
     fn slots(&self) -> std::sync::MutexGuard<'_, Slots> {
         // A panic while it was held cannot leave the map half changed.
         self.slots.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Nobody looks after ledgers that are not loaded from now on.
+    #[cfg(test)]
+    pub(crate) fn stop_watching(&self) {
+        self.stop.cancel();
     }
 
     #[cfg(test)]

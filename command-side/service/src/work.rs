@@ -4,9 +4,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use daybook_events::Invalid;
 use daybook_events::envelope::RecordedEvent;
-use daybook_events::event::Event;
+use daybook_events::event::{Event, MetadataOf};
 use daybook_events::ids::{EventId, IdempotencyKey, LedgerId, Revision};
 use daybook_events::meta::RequestHash;
+use daybook_events::metadata::Metadata;
 use daybook_events::problems::Problem;
 use daybook_events::time::Timestamp;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
@@ -20,11 +21,16 @@ pub(crate) struct Work {
     pub(crate) key: Option<IdempotencyKey>,
     pub(crate) if_match: Option<Revision>,
     pub(crate) dry_run: bool,
+    /// Whether a rule's no is to be kept, so that a repetition is refused as well.
+    pub(crate) record_rejection: bool,
     /// The metadata fragment that all commands of the request share.
     pub(crate) shared: Arc<[u8]>,
     /// The event's id: client-made or minted. It stays the same however often the command is
     /// decided, so that an append whose outcome was unknown is recognised when it turns up.
     pub(crate) event_id: EventId,
+    /// The id of the event before that, if the command has two: the end of the hold that it
+    /// captures. Minted once, as the event's own.
+    pub(crate) ending_id: Option<EventId>,
 }
 
 /// Commands that take effect together or not at all; most often just one.
@@ -74,17 +80,46 @@ impl Record {
     }
 }
 
+/// What an answer is rendered from.
+#[derive(Debug, Clone)]
+pub(crate) struct Shown {
+    /// The command's event; of a command with two, the last.
+    pub(crate) record: Arc<Record>,
+    /// The transaction that the event is about, where the event alone does not say all of it.
+    pub(crate) about: Option<Arc<About>>,
+}
+
+/// A transaction as it stood at the shown record: what the end of a hold and a change of a
+/// transaction's pairs are about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct About {
+    /// The event that recorded it: `TransactionPosted` or `HoldPlaced`.
+    pub(crate) target: Arc<Record>,
+    /// Its pairs, where they were changed since it was recorded.
+    pub(crate) metadata: Option<Metadata>,
+    /// The transaction that reverses it.
+    pub(crate) reversed_by: Option<EventId>,
+    /// The hold's end, `HoldEnded`; for a void that is the shown record itself.
+    pub(crate) ended: Option<Arc<Record>>,
+}
+
 /// What came of one command.
 #[derive(Debug, Clone)]
 pub(crate) enum Answer {
     /// It happened, now.
-    Applied(Arc<Record>),
+    Applied(Shown),
     /// It had happened before; the first answer is given again.
-    Replayed(Arc<Record>),
+    Replayed(Shown),
     /// It would happen, or it had happened before and its answer would be given again.
-    WouldApply(Arc<Record>),
+    WouldApply(Shown),
     /// One of the first two, in brief.
     Noted(Note),
+    /// A rule said no, and that was recorded: `CommandRejected`.
+    Declined {
+        record: Arc<Record>,
+        /// Whether it was recorded before.
+        replayed: bool,
+    },
     /// A rule said no.
     Rejected(Refusal),
     /// Nothing can be said about the ledger, or the service takes no more.
@@ -95,10 +130,13 @@ impl Answer {
     /// The same answer without the event.
     pub(crate) fn brief(self) -> Self {
         match self {
-            Self::Applied(record) => Self::Noted(Note::of(&record, false)),
-            Self::Replayed(record) => Self::Noted(Note::of(&record, true)),
-            other
-            @ (Self::WouldApply(_) | Self::Noted(_) | Self::Rejected(_) | Self::Failed(_)) => other,
+            Self::Applied(shown) => Self::Noted(Note::of(&shown.record, false)),
+            Self::Replayed(shown) => Self::Noted(Note::of(&shown.record, true)),
+            other @ (Self::WouldApply(_)
+            | Self::Noted(_)
+            | Self::Declined { .. }
+            | Self::Rejected(_)
+            | Self::Failed(_)) => other,
         }
     }
 }
@@ -108,17 +146,35 @@ impl Answer {
 pub(crate) struct Note {
     pub(crate) replayed: bool,
     pub(crate) revision: Revision,
-    /// The event's id, if it is a transaction's.
+    /// The transaction that the event recorded or is about.
     pub(crate) transaction: Option<EventId>,
 }
 
 impl Note {
     pub(crate) fn of(record: &Record, replayed: bool) -> Self {
-        let is_transaction = matches!(record.event, Event::TransactionPosted(_));
+        let transaction = match &record.event {
+            Event::TransactionPosted(_) | Event::HoldPlaced(_) => Some(record.id),
+            Event::HoldEnded(ended) => Some(ended.hold.into()),
+            Event::MetadataSet(set) => match &set.of {
+                MetadataOf::Transaction(id) => Some((*id).into()),
+                MetadataOf::Account(_) => None,
+            },
+            Event::LedgerOpened(_)
+            | Event::LedgerUpdated(_)
+            | Event::AssetRegistered(_)
+            | Event::AccountOpened(_)
+            | Event::AccountUpdated(_)
+            | Event::AccountFrozen(_)
+            | Event::AccountUnfrozen(_)
+            | Event::AccountClosed(_)
+            | Event::PeriodClosed(_)
+            | Event::PeriodReopened(_)
+            | Event::CommandRejected(_) => None,
+        };
         Self {
             replayed,
             revision: record.revision,
-            transaction: is_transaction.then_some(record.id),
+            transaction,
         }
     }
 }
@@ -141,7 +197,7 @@ pub(crate) enum Failure {
     Stopping,
     /// The store cannot be asked; whether something was written is unknown.
     StoreUnavailable,
-    /// More than the store takes in one append; nothing was written.
+    /// More than the store takes in one append, or than may be read for it; nothing was written.
     BatchTooLarge,
     /// A bug or damage; the log has more.
     Internal,

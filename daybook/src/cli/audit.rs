@@ -30,7 +30,7 @@ pub(super) struct AuditArgs {
 
 #[derive(Debug, Subcommand)]
 enum What {
-    /// Replay the ledgers and compare every account, balance, entry and count in the views
+    /// Replay the ledgers and compare every row of the views: accounts, balances, holds and all
     ///
     /// Writes nothing: the event log is opened read-only. Works beside a running service.
     Verify(VerifyArgs),

@@ -48,6 +48,7 @@ async fn up(args: &UpArgs) -> Result<(), Failure> {
     // Private from the beginning: the data directory itself lets other users pass through.
     create_private_dir(&data_dir.log())?;
     create_private_dir(&data_dir.index())?;
+    create_private_dir(&data_dir.snapshots())?;
     let store = open_store(args.log_dir(&data_dir)?).await?;
 
     let token = group.token();
@@ -112,7 +113,8 @@ impl Running<'_> {
         };
         let partitions = self.args.partitions;
 
-        let command = wiring::start_command(&shared, CommandConfig::new(self.data_dir.index()))?;
+        let (index, snapshots) = (self.data_dir.index(), self.data_dir.snapshots());
+        let command = wiring::start_command(&shared, CommandConfig::new(index, snapshots))?;
         wiring::start_relay(
             group,
             &shared,

@@ -2,50 +2,125 @@
 //! a new version, its old type stays in [`upcast`], and each has a golden file in `golden/`.
 
 pub mod account;
+pub mod hold;
 pub mod ledger;
+pub mod metadata_set;
+mod object;
 pub mod transaction;
 pub mod upcast;
 
 use std::fmt;
 
-pub use account::{AccountOpened, Limit, LimitedAsset, Limits};
-pub use ledger::{AssetRegistered, LedgerOpened};
-pub use transaction::{BalanceAfter, Entry, TransactionPosted};
+pub use account::{
+    AccountAfter, AccountOpened, AccountStatus, AccountStatusChanged, AccountUpdated, Limit,
+    LimitedAsset, Limits, Turnover,
+};
+pub use hold::{HoldEnded, HoldOutcome, HoldPlaced};
+pub use ledger::{
+    AssetRegistered, CommandRejected, LedgerAfter, LedgerOpened, LedgerUpdated, PeriodClosed,
+    PeriodReopened,
+};
+pub use metadata_set::{MetadataOf, MetadataSet};
+pub use transaction::{
+    BalanceAfter, Entry, Origin, TransactionFacts, TransactionPosted, TransactionStatus,
+};
 
 use crate::invalid::Invalid;
 
-/// The kinds of events.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum EventType {
+macro_rules! events {
+    ($($(#[$doc:meta])* $name:ident($data:ident) = $version:literal),+ $(,)?) => {
+        /// The kinds of events.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum EventType {
+            $($(#[$doc])* $name),+
+        }
+
+        impl EventType {
+            /// Every type.
+            pub const ALL: &'static [Self] = &[$(Self::$name),+];
+
+            /// The stable name.
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$name => stringify!($name)),+
+                }
+            }
+
+            /// The version that this build writes.
+            pub const fn version(self) -> u16 {
+                match self {
+                    $(Self::$name => $version),+
+                }
+            }
+        }
+
+        /// What happened.
+        #[derive(Debug, Clone, PartialEq, Eq)]
+        pub enum Event {
+            $(
+                #[doc = concat!("See [`EventType::", stringify!($name), "`].")]
+                $name($data)
+            ),+
+        }
+
+        impl Event {
+            /// Its type.
+            pub const fn event_type(&self) -> EventType {
+                match self {
+                    $(Self::$name(_) => EventType::$name),+
+                }
+            }
+
+            /// Appends the event's `data`, one JSON object in the version this build writes.
+            pub fn write(&self, out: &mut Vec<u8>) {
+                let written = match self {
+                    $(Self::$name(event) => serde_json::to_writer(out, event)),+
+                };
+                // Every field writes itself as a string, a number or a map with string keys into
+                // memory.
+                debug_assert!(
+                    written.is_ok(),
+                    "an event's data is always JSON: {written:?}"
+                );
+            }
+        }
+    };
+}
+
+events! {
     /// A ledger came to be; always revision 0.
-    LedgerOpened,
+    LedgerOpened(LedgerOpened) = 1,
+    /// The ledger's name or pairs were changed.
+    LedgerUpdated(LedgerUpdated) = 1,
     /// An asset beyond ISO 4217 was made known to the ledger.
-    AssetRegistered,
+    AssetRegistered(AssetRegistered) = 1,
     /// An account came to be.
-    AccountOpened,
-    /// A transaction was posted; reversals too.
-    TransactionPosted,
+    AccountOpened(AccountOpened) = 1,
+    /// An account's name, limits or pairs were changed.
+    AccountUpdated(AccountUpdated) = 1,
+    /// An account takes no entries until it is unfrozen.
+    AccountFrozen(AccountStatusChanged) = 1,
+    /// A frozen account takes entries again.
+    AccountUnfrozen(AccountStatusChanged) = 1,
+    /// An account takes no entries ever again.
+    AccountClosed(AccountStatusChanged) = 1,
+    /// A transaction was posted; captures and reversals too.
+    TransactionPosted(TransactionPosted) = 2,
+    /// A hold was placed.
+    HoldPlaced(HoldPlaced) = 1,
+    /// A hold was captured for the last time, voided, or expired.
+    HoldEnded(HoldEnded) = 1,
+    /// The pairs of an account or transaction were changed.
+    MetadataSet(MetadataSet) = 1,
+    /// The days up to one were closed.
+    PeriodClosed(PeriodClosed) = 1,
+    /// Closed days were opened again.
+    PeriodReopened(PeriodReopened) = 1,
+    /// A rule refused a command, and the client asked for that to be kept.
+    CommandRejected(CommandRejected) = 1,
 }
 
 impl EventType {
-    /// Every type.
-    pub const ALL: &'static [Self] = &[
-        Self::LedgerOpened,
-        Self::AssetRegistered,
-        Self::AccountOpened,
-        Self::TransactionPosted,
-    ];
-
-    /// The stable name.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::LedgerOpened => "LedgerOpened",
-            Self::AssetRegistered => "AssetRegistered",
-            Self::AccountOpened => "AccountOpened",
-            Self::TransactionPosted => "TransactionPosted",
-        }
-    }
-
     /// Parses the stable name.
     pub fn parse(text: &str) -> Result<Self, Invalid> {
         Self::ALL
@@ -59,16 +134,6 @@ impl EventType {
                 )
             })
     }
-
-    /// The version that this build writes.
-    pub const fn version(self) -> u16 {
-        match self {
-            Self::LedgerOpened
-            | Self::AssetRegistered
-            | Self::AccountOpened
-            | Self::TransactionPosted => 1,
-        }
-    }
 }
 
 impl fmt::Display for EventType {
@@ -77,47 +142,30 @@ impl fmt::Display for EventType {
     }
 }
 
-/// What happened.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Event {
-    /// See [`EventType::LedgerOpened`].
-    LedgerOpened(LedgerOpened),
-    /// See [`EventType::AssetRegistered`].
-    AssetRegistered(AssetRegistered),
-    /// See [`EventType::AccountOpened`].
-    AccountOpened(AccountOpened),
-    /// See [`EventType::TransactionPosted`].
-    TransactionPosted(TransactionPosted),
-}
-
 impl Event {
-    /// Its type.
-    pub const fn event_type(&self) -> EventType {
-        match self {
-            Self::LedgerOpened(_) => EventType::LedgerOpened,
-            Self::AssetRegistered(_) => EventType::AssetRegistered,
-            Self::AccountOpened(_) => EventType::AccountOpened,
-            Self::TransactionPosted(_) => EventType::TransactionPosted,
-        }
-    }
-
-    /// Appends the event's `data`, one JSON object in the version this build writes.
-    pub fn write(&self, out: &mut Vec<u8>) {
-        let written = match self {
-            Self::LedgerOpened(event) => serde_json::to_writer(out, event),
-            Self::AssetRegistered(event) => serde_json::to_writer(out, event),
-            Self::AccountOpened(event) => serde_json::to_writer(out, event),
-            Self::TransactionPosted(event) => serde_json::to_writer(out, event),
-        };
-        // Every field writes itself as a string, a number or a map with string keys into memory.
-        debug_assert!(
-            written.is_ok(),
-            "an event's data is always JSON: {written:?}"
-        );
-    }
-
     /// Reads an event's `data`, of any version that was ever written.
     pub fn read(event_type: EventType, version: u16, data: &[u8]) -> Result<Self, Invalid> {
         upcast::read(event_type, version, data)
+    }
+
+    /// What a posted transaction and a hold have in common; `None` for every other event.
+    pub fn transaction(&self) -> Option<TransactionFacts<'_>> {
+        match self {
+            Self::TransactionPosted(posted) => Some(posted.facts()),
+            Self::HoldPlaced(placed) => Some(placed.facts()),
+            Self::LedgerOpened(_)
+            | Self::LedgerUpdated(_)
+            | Self::AssetRegistered(_)
+            | Self::AccountOpened(_)
+            | Self::AccountUpdated(_)
+            | Self::AccountFrozen(_)
+            | Self::AccountUnfrozen(_)
+            | Self::AccountClosed(_)
+            | Self::HoldEnded(_)
+            | Self::MetadataSet(_)
+            | Self::PeriodClosed(_)
+            | Self::PeriodReopened(_)
+            | Self::CommandRejected(_) => None,
+        }
     }
 }

@@ -47,6 +47,10 @@ problems! {
     REFERENCE_CONFLICT = (409, "reference_conflict", "The reference is taken"),
     /// The transaction was reversed already.
     ALREADY_REVERSED = (409, "already_reversed", "The transaction was reversed already"),
+    /// The hold has ended already.
+    ALREADY_SETTLED = (409, "already_settled", "The hold has ended already"),
+    /// The transaction is not a hold.
+    NOT_A_HOLD = (409, "not_a_hold", "The transaction is not a hold"),
     /// The transaction is not posted.
     NOT_POSTED = (409, "not_posted", "The transaction is not posted"),
     /// The ledger has moved on.
@@ -59,8 +63,8 @@ problems! {
     MEDIA_TYPE = (415, "media_type", "The media type is not supported"),
     /// Debits and credits differ.
     UNBALANCED = (422, "unbalanced", "Debits and credits differ"),
-    /// An entry names an unknown account.
-    UNKNOWN_ACCOUNT = (422, "account_not_found", "An entry names an unknown account"),
+    /// The request names an unknown account.
+    UNKNOWN_ACCOUNT = (422, "account_not_found", "The request names an unknown account"),
     /// The asset is unknown.
     ASSET_UNKNOWN = (422, "asset_unknown", "The asset is unknown"),
     /// The account does not hold this asset.
@@ -69,12 +73,22 @@ problems! {
     ACCOUNT_FROZEN = (422, "account_frozen", "The account is frozen"),
     /// The account is closed.
     ACCOUNT_CLOSED = (422, "account_closed", "The account is closed"),
+    /// The account is not empty.
+    ACCOUNT_NOT_EMPTY = (422, "account_not_empty", "The account is not empty"),
     /// The period is closed.
     PERIOD_CLOSED = (422, "period_closed", "The period is closed"),
     /// The available balance does not suffice.
     INSUFFICIENT_FUNDS = (422, "insufficient_funds", "The available balance does not suffice"),
     /// The balance would exceed its limit.
     LIMIT_EXCEEDED = (422, "limit_exceeded", "The balance would exceed its limit"),
+    /// A condition does not hold.
+    CONDITION_FAILED = (422, "condition_failed", "A condition does not hold"),
+    /// The hold has expired.
+    HOLD_EXPIRED = (422, "hold_expired", "The hold has expired"),
+    /// The capture exceeds its hold.
+    CAPTURE_EXCEEDS_HOLD = (422, "capture_exceeds_hold", "The capture exceeds its hold"),
+    /// The request does not fit the ledger's state.
+    UNFIT = (422, "validation", "The request does not fit the ledger's state"),
     /// The balance would be beyond 10^36.
     OVERFLOW = (422, "overflow", "The balance would be beyond 10^36"),
     /// The key was used for another request.
@@ -89,4 +103,11 @@ problems! {
     VIEW_BEHIND = (503, "view_behind", "The view has not reached the revision yet"),
     /// The event store is unavailable.
     STORE_UNAVAILABLE = (503, "store_unavailable", "The event store is unavailable"),
+}
+
+/// The problem of a status and code, as a recorded refusal names it.
+pub fn find(status: u16, code: &str) -> Option<Problem> {
+    ALL.iter()
+        .copied()
+        .find(|known| known.status == status && known.code == code)
 }

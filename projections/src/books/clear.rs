@@ -30,10 +30,13 @@ macro_rules! of_table {
     };
 }
 
-const TABLES: [(&str, &str); 6] = [
+const TABLES: [(&str, &str); 9] = [
     of_table!("books_v1.entries"),
+    of_table!("books_v1.holds"),
+    of_table!("books_v1.transaction_history"),
     of_table!("books_v1.transactions"),
     of_table!("books_v1.balances"),
+    of_table!("books_v1.account_history"),
     of_table!("books_v1.accounts"),
     of_table!("books_v1.assets"),
     of_table!("books_v1.ledgers"),

@@ -14,7 +14,7 @@ pub(super) struct Decoded<'a> {
     pub(super) recorded: &'a RecordedEvent,
     pub(super) event: Event,
     pub(super) key: Option<IdempotencyKey>,
-    /// A transaction's entries as stored, byte for byte.
+    /// A transaction's entries, or what the end of a hold releases, as stored, byte for byte.
     pub(super) entries_json: &'a str,
 }
 
@@ -42,10 +42,23 @@ pub(super) fn corrupt(recorded: &RecordedEvent, rule: Rule) -> Box<Corrupt> {
 fn one(recorded: &RecordedEvent) -> Result<Decoded<'_>, Box<dyn std::error::Error>> {
     let event = recorded.event()?;
     let entries_json = match &event {
-        Event::TransactionPosted(_) => serde_json::from_slice::<Entries<'_>>(&recorded.data)?
-            .entries
-            .get(),
-        Event::LedgerOpened(_) | Event::AssetRegistered(_) | Event::AccountOpened(_) => "",
+        Event::TransactionPosted(_) | Event::HoldPlaced(_) | Event::HoldEnded(_) => {
+            let raw: Raw<'_> = serde_json::from_slice(&recorded.data)?;
+            // What releases nothing leaves the member out.
+            raw.entries.or(raw.released).map_or("[]", RawValue::get)
+        }
+        Event::LedgerOpened(_)
+        | Event::LedgerUpdated(_)
+        | Event::AssetRegistered(_)
+        | Event::AccountOpened(_)
+        | Event::AccountUpdated(_)
+        | Event::AccountFrozen(_)
+        | Event::AccountUnfrozen(_)
+        | Event::AccountClosed(_)
+        | Event::MetadataSet(_)
+        | Event::PeriodClosed(_)
+        | Event::PeriodReopened(_)
+        | Event::CommandRejected(_) => "",
     };
     let key = recorded.parsed_meta()?.key;
     Ok(Decoded {
@@ -58,7 +71,9 @@ fn one(recorded: &RecordedEvent) -> Result<Decoded<'_>, Box<dyn std::error::Erro
 
 /// Only the entries, unread; the other members are skipped.
 #[derive(Deserialize)]
-struct Entries<'a> {
-    #[serde(borrow)]
-    entries: &'a RawValue,
+struct Raw<'a> {
+    #[serde(borrow, default)]
+    entries: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    released: Option<&'a RawValue>,
 }

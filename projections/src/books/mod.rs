@@ -1,4 +1,4 @@
-//! The projection `books`: ledgers, assets, accounts, balances, transactions, entries.
+//! The projection `books`: ledgers, assets, accounts, balances, transactions, holds, entries.
 //!
 //! One projection, so that all of them share one revision. [`fold`] is pure: what the rows were and
 //! the events give what the rows become. [`load`] reads the one, [`write`] writes the other, one
@@ -17,7 +17,7 @@ mod write;
 use std::collections::BTreeMap;
 
 use daybook_events::envelope::RecordedEvent;
-use daybook_events::ids::{EventId, GenerationId, LedgerId, Position, Revision};
+use daybook_events::ids::{EventId, GenerationId, LedgerId, Position, Revision, TransactionId};
 use sqlx::PgConnection;
 
 pub(crate) use clear::clear;
@@ -64,15 +64,75 @@ pub(crate) enum Rule {
         /// The asset.
         asset: String,
     },
-    /// A turnover beyond every bound.
-    #[error("the turnover of {account} goes beyond the largest balance")]
-    Overflow {
+    /// A turnover beyond every bound, or less pending than is taken.
+    #[error("the turnover of {account} leaves its bounds")]
+    Bounds {
         /// The account.
         account: String,
     },
-    /// The reversed transaction is not in the rows, or was reversed before.
-    #[error("it reverses a transaction that is not there or already reversed")]
+    /// The account is not in the rows, or was opened before.
+    #[error("account {account} is not there, or is opened a second time")]
+    Account {
+        /// The account.
+        account: String,
+    },
+    /// The balance that an entry carries is not the one that the entries add up to.
+    #[error("entry {index} carries another balance than its entries add up to (INV-4)")]
+    Balance {
+        /// The entry.
+        index: usize,
+    },
+    /// The turnovers that the event says an account has are not what its entries add up to.
+    #[error("it carries other turnovers of {account} than its entries add up to (INV-4)")]
+    Turnovers {
+        /// The account.
+        account: String,
+    },
+    /// The account cannot get this status, now or ever.
+    #[error("account {account} cannot get this status")]
+    Status {
+        /// The account.
+        account: String,
+    },
+    /// What the event says of the ledger is not what its events add up to.
+    #[error("it carries other counts or another closed period than the events add up to (INV-4)")]
+    Ledger,
+    /// The period is moved the wrong way.
+    #[error("it moves the closed period the wrong way")]
+    Period,
+    /// The reversed transaction is not in the rows, is a hold, or was reversed before.
+    #[error("it reverses a transaction that is not there, is a hold or already reversed")]
     Reversal,
+    /// The transaction is not in the rows.
+    #[error("transaction {id} is not there")]
+    Transaction {
+        /// The transaction.
+        id: TransactionId,
+    },
+    /// The hold is not in the rows, or has ended.
+    #[error("hold {hold} is not there or has ended")]
+    Hold {
+        /// The hold.
+        hold: TransactionId,
+    },
+    /// What is captured or released is not what it should be of what remains.
+    #[error("it takes more or less of hold {hold} than its end leaves")]
+    Remaining {
+        /// The hold.
+        hold: TransactionId,
+    },
+    /// A hold was ended by a capture, and the capture did not follow at once.
+    #[error("hold {hold} is being ended by a capture, and this is not the capture")]
+    CaptureDue {
+        /// The hold.
+        hold: TransactionId,
+    },
+    /// A hold is said to have expired before its time.
+    #[error("hold {hold} expires later, or never")]
+    ExpiredEarly {
+        /// The hold.
+        hold: TransactionId,
+    },
 }
 
 /// Why a batch was not applied.
@@ -101,4 +161,9 @@ pub(crate) async fn apply(
         .iter()
         .map(|row| (row.ledger.clone(), row.state.revision))
         .collect())
+}
+
+/// One column of rows, as a statement takes it.
+fn column<'r, R, T>(rows: &'r [R], of: impl Fn(&'r R) -> T) -> Vec<T> {
+    rows.iter().map(of).collect()
 }

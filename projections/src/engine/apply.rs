@@ -100,8 +100,21 @@ impl ApplyError {
         match self {
             Self::Rows(_) => true,
             Self::Corrupt(corrupt) => match corrupt.rule {
-                Rule::Revision { .. } | Rule::Reversal | Rule::Overflow { .. } => true,
                 Rule::Unreadable(_) | Rule::Unbalanced { .. } => false,
+                Rule::Revision { .. }
+                | Rule::Bounds { .. }
+                | Rule::Account { .. }
+                | Rule::Balance { .. }
+                | Rule::Turnovers { .. }
+                | Rule::Status { .. }
+                | Rule::Ledger
+                | Rule::Period
+                | Rule::Reversal
+                | Rule::Transaction { .. }
+                | Rule::Hold { .. }
+                | Rule::Remaining { .. }
+                | Rule::CaptureDue { .. }
+                | Rule::ExpiredEarly { .. } => true,
             },
             Self::Fenced | Self::Database(_) => false,
         }

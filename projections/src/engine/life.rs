@@ -25,7 +25,7 @@ const POLL_MAX: Duration = Duration::from_millis(250);
 const TICK: Duration = Duration::from_secs(1);
 /// A partition that reads from the store for longer than this keeps up no more, and says so.
 const CATCH_UP_LONG: Duration = Duration::from_secs(10);
-/// A transaction is at most a dozen statements, of which one or two are long; one that takes this
+/// A transaction is at most two dozen statements, of which few are long; one that takes this
 /// much longer than the longest statement may is stuck on a dead connection.
 const APPLY_PATIENCE: Duration = Duration::from_secs(90);
 

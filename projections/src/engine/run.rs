@@ -25,7 +25,7 @@ use crate::schema;
 const NATS_TIMEOUT: Duration = Duration::from_secs(3);
 /// The longest pause between two attempts to reach a NATS server that is away.
 const RECONNECT_DELAY_MS_MAX: u64 = 1_000;
-/// Pause between two attempts to migrate while the database is away.
+/// Pause between two attempts to migrate while the database is away or a lock is held.
 const MIGRATE_PAUSE: Duration = Duration::from_millis(500);
 
 /// Why a projector ends by itself. Postgres or NATS being away is never a reason.
@@ -95,16 +95,20 @@ pub async fn run(
 
 /// Brings the schema up to date, as soon as the database is there.
 async fn migrate(pool: &sqlx::PgPool, health: &Part) -> Result<(), ProjectorError> {
-    let mut said = false;
+    let mut said = "";
     loop {
         match schema::migrate(pool).await {
             Ok(()) => return Ok(()),
             Err(error) if schema::is_foreign(&error) => return Err(ProjectorError::Schema(error)),
             Err(error) => {
-                health.not_ready("the database is away");
-                if !said {
-                    tracing::warn!(error = %chain(&error), "projector waits for the database");
-                    said = true;
+                let why = match schema::is_locked(&error) {
+                    true => "others hold locks that the migration needs",
+                    false => "the database is away",
+                };
+                health.not_ready(why);
+                if said != why {
+                    tracing::warn!(error = %chain(&error), "projector waits: {why}");
+                    said = why;
                 }
             }
         }

@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 
 use daybook_events::ids::LedgerId;
 
+use super::expected::Row;
 use super::report::{Kind, Report};
 use crate::read_model::audit::{Cell, Key, Rows};
 use crate::read_model::audit_tables::Table;
@@ -37,14 +38,14 @@ impl<'a> Comparison<'a> {
         })
     }
 
-    /// The next row that must be; rows before it must not. Keys come ascending. Gives the found
-    /// row's value that is compared elsewhere.
+    /// The next row that must be; rows before it must not. Keys come ascending. Gives what the row
+    /// that is found says in the columns that are compared later; `None` if there is no such row.
     pub(super) async fn expect(
         &mut self,
         snapshot: &mut Snapshot,
         report: &mut Report,
-        (key, cells): (Key, Vec<Cell>),
-    ) -> Result<Option<String>, ViewError> {
+        (key, cells): Row,
+    ) -> Result<Option<Vec<Cell>>, ViewError> {
         report.compare(self.kind);
         loop {
             let order = match self.rows.peek(snapshot).await? {
@@ -68,7 +69,9 @@ impl<'a> Comparison<'a> {
         if let Some(what) = what {
             report.differ(self.kind, Some(self.ledger), self.name(&key), what);
         }
-        Ok(found.aside)
+        let found = cells.into_iter().zip(found.cells);
+        let later = found.filter(|(expected, _)| *expected == Cell::Later);
+        Ok(Some(later.map(|(_, found)| found).collect()))
     }
 
     /// No more rows must be.
@@ -92,7 +95,14 @@ impl<'a> Comparison<'a> {
 
     fn name(&self, key: &Key) -> String {
         match self.kind {
-            Kind::Transaction => format!("at revision {}", key.revision),
+            Kind::Transaction | Kind::Hold => format!("at revision {}", key.revision),
+            Kind::TransactionHistory => format!(
+                "of the transaction at revision {} from revision {} on",
+                key.revision, key.entry
+            ),
+            Kind::AccountHistory => {
+                format!("of account {} from revision {} on", key.first, key.revision)
+            }
             Kind::Entry => format!(
                 "{} of the transaction at revision {}, account {},",
                 key.entry, key.revision, key.first
@@ -116,7 +126,7 @@ pub(super) fn differing(columns: &[&str], expected: &[Cell], found: &[Cell]) -> 
         .iter()
         .zip(expected)
         .zip(found)
-        .find(|((_, expected), found)| expected != found)?;
+        .find(|((_, expected), found)| *expected != &Cell::Later && expected != found)?;
     Some(format!(
         "has {column} {} in the views, {} by replay",
         show(found),
@@ -126,7 +136,7 @@ pub(super) fn differing(columns: &[&str], expected: &[Cell], found: &[Cell]) -> 
 
 fn show(cell: &Cell) -> String {
     let text = match cell {
-        Cell::Text(None) => return "null".to_owned(),
+        Cell::Text(None) | Cell::Later => return "null".to_owned(),
         Cell::Text(Some(text)) => text.clone(),
         Cell::Json(value) => value.to_string(),
     };

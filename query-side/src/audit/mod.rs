@@ -1,11 +1,16 @@
 //! The audit: every row of the views against a replay of the history (INV-4).
 //!
 //! Two independent paths lead to a balance: the projection's SQL and the domain's `evolve`. The
-//! audit reads the history from the event store, folds it with the domain (accounts, balances,
-//! counts) and with a naive sum of its own (running balances), and walks the views beside it.
+//! audit reads the history from the event store, folds it with the domain (the laws, and the
+//! balances) and with a naive fold of its own (all else), and walks every table of the views beside
+//! it.
 
+mod claims;
 mod compare;
 mod expected;
+mod fold;
+mod pairs;
+mod reach;
 mod replay;
 mod report;
 
@@ -276,12 +281,7 @@ async fn check_strangers(
         };
         if !known {
             let what = "is not in the event store".to_owned();
-            report.differ(
-                Kind::of_view(&view),
-                None,
-                format!("of ledger {name}"),
-                what,
-            );
+            report.differ(Kind::of_view(view), None, format!("of ledger {name}"), what);
         }
     }
     Ok(())

@@ -18,10 +18,16 @@ pub enum Kind {
     Asset,
     /// An account.
     Account,
+    /// What stood of an account from a revision on.
+    AccountHistory,
     /// A balance.
     Balance,
-    /// A transaction.
+    /// A transaction, posted or hold.
     Transaction,
+    /// What stood of a transaction's pairs from a revision on.
+    TransactionHistory,
+    /// How a hold stands.
+    Hold,
     /// An entry with its running balance.
     Entry,
 }
@@ -35,8 +41,11 @@ impl Kind {
             Self::Ledger => "ledger",
             Self::Asset => "asset",
             Self::Account => "account",
+            Self::AccountHistory => "account history",
             Self::Balance => "balance",
             Self::Transaction => "transaction",
+            Self::TransactionHistory => "transaction history",
+            Self::Hold => "hold",
             Self::Entry => "entry",
         }
     }
@@ -46,9 +55,12 @@ impl Kind {
         match view {
             "assets" => Self::Asset,
             "accounts" => Self::Account,
+            "account_history" => Self::AccountHistory,
             "balances" => Self::Balance,
             "transactions" => Self::Transaction,
-            "entries" => Self::Entry,
+            "transaction_history" => Self::TransactionHistory,
+            "holds" => Self::Hold,
+            "movements" => Self::Entry,
             _ => Self::Ledger,
         }
     }

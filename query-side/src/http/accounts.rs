@@ -1,25 +1,32 @@
 //! Accounts, their balances and entries.
 
 use actix_web::{HttpRequest, HttpResponse};
-use daybook_events::ids::{AccountId, Revision};
-use daybook_events::problems;
+use daybook_events::event::AccountStatus;
+use daybook_events::ids::{AccountId, LedgerId, Revision};
 use daybook_platform::http::Query;
 use daybook_platform::problem::Problem;
+use serde::Serialize;
 
-use super::page::{Asked, Opened, read};
-use super::{Begun, Service, begin, ledger_of};
-use crate::answer::{self, Source};
-use crate::cursor::Walk;
+use super::Service;
+use super::page::{self, List};
 use crate::errors;
-use crate::params::{Freshness, ListParams, Order, bad, metadata, one_of, parsed_many};
-use crate::read_model::accounts::AccountFilter;
+use crate::params::{Order, bad, metadata, one_of, parsed_many};
+use crate::read_model::accounts::{AccountFilter, Stretch};
 use crate::read_model::entries::EntryKey;
+use crate::read_model::rows::Rows;
+use crate::read_model::{Snapshot, ViewError};
 use crate::views::{Account, AccountBalances, AccountEntry};
 
 const TYPES: &[&str] = &["asset", "liability", "equity", "income", "expense"];
-const STATUSES: &[&str] = &["open", "frozen", "closed"];
+const STATUSES: &[&str] = &[
+    AccountStatus::Open.as_str(),
+    AccountStatus::Frozen.as_str(),
+    AccountStatus::Closed.as_str(),
+];
 
 /// Accounts by id, with their balances.
+///
+/// A walk shows all of them as they were at the revision of its first page.
 #[utoipa::path(get, path = "/v1/ledgers/{ledger}/accounts", tag = "queries",
     operation_id = "list_accounts",
     params(
@@ -43,27 +50,37 @@ const STATUSES: &[&str] = &["open", "frozen", "closed"];
         (status = 503, description = "`view_behind`"),
     ))]
 pub(super) async fn list(service: Service, request: HttpRequest) -> Result<HttpResponse, Problem> {
-    let ledger = ledger_of(&request)?;
-    let mut query = Query::parse(&request)?;
-    let freshness = Freshness::take(&mut query, &request)?;
-    let params = ListParams::take(&mut query, Order::Asc)?;
-    let filter = AccountFilter {
-        prefix: parsed_many(&mut query, "prefix", AccountId::parse)?,
-        account_type: parsed_many(&mut query, "type", one_of(TYPES))?,
-        status: parsed_many(&mut query, "status", one_of(STATUSES))?,
-        metadata: metadata(&mut query)?,
-    };
-    let walk = Walk::new("accounts", &(&ledger, params.order, &filter));
-    let asked = Asked::<String>::new(query, walk, params, freshness)?;
-    let (snapshot, mark, stretch) = match asked.open(&service, &request, &ledger).await? {
-        Opened::Read(snapshot, mark, stretch) => (snapshot, mark, stretch),
-        Opened::Done(answer) => return Ok(answer),
-    };
-    let rows = read(snapshot, async |snapshot| {
-        snapshot.accounts(&ledger, &filter, &stretch).await
-    })
-    .await?;
-    Ok(asked.answer(mark, rows, |row: &Account| row.account.as_str().to_owned()))
+    page::list::<AccountFilter>(&service, &request).await
+}
+
+impl List for AccountFilter {
+    const NAME: &'static str = "accounts";
+    const ORDER: Order = Order::Asc;
+    type Key = String;
+    type Row = Account;
+
+    fn take(_request: &HttpRequest, query: &mut Query) -> Result<Self, Problem> {
+        Ok(Self {
+            prefix: parsed_many(query, "prefix", AccountId::parse)?,
+            account_type: parsed_many(query, "type", one_of(TYPES))?,
+            status: parsed_many(query, "status", one_of(STATUSES))?,
+            metadata: metadata(query)?,
+        })
+    }
+
+    async fn rows(
+        &self,
+        snapshot: &mut Snapshot,
+        ledger: &LedgerId,
+        stretch: &Stretch<String>,
+    ) -> Result<Option<Rows<Account>>, ViewError> {
+        let rows = snapshot.accounts(ledger, self, stretch).await?;
+        Ok(Some(rows.into()))
+    }
+
+    fn key(row: &Account) -> String {
+        row.account.as_str().to_owned()
+    }
 }
 
 /// One account with its balances.
@@ -82,10 +99,7 @@ pub(super) async fn list(service: Service, request: HttpRequest) -> Result<HttpR
         (status = 503, description = "`view_behind`"),
     ))]
 pub(super) async fn one(service: Service, request: HttpRequest) -> Result<HttpResponse, Problem> {
-    match find(&service, &request).await? {
-        Found::Account(mark, account) => Ok(answer::json(Source::Views, mark, &account)),
-        Found::Done(answer) => Ok(answer),
-    }
+    find(&service, &request, |account, _at| account).await
 }
 
 /// An account's balances alone.
@@ -107,20 +121,17 @@ pub(super) async fn balances(
     service: Service,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
-    match find(&service, &request).await? {
-        Found::Account(mark, account) => {
-            let balances = AccountBalances {
-                account: account.account,
-                balances: account.balances,
-                revision: mark.revision,
-            };
-            Ok(answer::json(Source::Views, mark, &balances))
-        }
-        Found::Done(answer) => Ok(answer),
-    }
+    find(&service, &request, |account, at| AccountBalances {
+        account: account.account,
+        balances: account.balances,
+        revision: at,
+    })
+    .await
 }
 
-/// An account's entries in recorded order, each with the balance after it.
+/// An account's posted entries in recorded order, each with the balance after it.
+///
+/// What holds reserve is in the balances and makes no entries here; what a capture posts does.
 #[utoipa::path(get, path = "/v1/ledgers/{ledger}/accounts/{account}/entries", tag = "queries",
     operation_id = "list_entries",
     params(
@@ -143,36 +154,47 @@ pub(super) async fn entries(
     service: Service,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
-    let ledger = ledger_of(&request)?;
-    let mut query = Query::parse(&request)?;
-    let freshness = Freshness::take(&mut query, &request)?;
-    let params = ListParams::take(&mut query, Order::Desc)?;
-    by_recorded(&mut query)?;
-    let account = account_of(&request);
-    let walk = Walk::new("entries", &(&ledger, params.order, &account));
-    let asked = Asked::<EntryKey>::new(query, walk, params, freshness)?;
-    let (snapshot, mark, stretch) = match asked.open(&service, &request, &ledger).await? {
-        Opened::Read(snapshot, mark, stretch) => (snapshot, mark, stretch),
-        Opened::Done(answer) => return Ok(answer),
-    };
-    let account = account.ok_or_else(|| not_found(mark.revision))?;
-    let rows = read(snapshot, async |snapshot| {
-        match snapshot.normal_balance(&ledger, &account).await? {
-            Some(normal) => {
-                let rows = snapshot
-                    .entries(&ledger, &account, normal, &stretch)
-                    .await?;
-                Ok(Some(rows))
-            }
-            None => Ok(None),
+    page::list::<EntriesOf>(&service, &request).await
+}
+
+/// The entries of the account that the path names; of what is no account's id there are none.
+#[derive(Debug, Serialize)]
+#[serde(transparent)]
+struct EntriesOf(Option<AccountId>);
+
+impl List for EntriesOf {
+    const NAME: &'static str = "entries";
+    const ORDER: Order = Order::Desc;
+    type Key = EntryKey;
+    type Row = AccountEntry;
+
+    fn take(request: &HttpRequest, query: &mut Query) -> Result<Self, Problem> {
+        by_recorded(query)?;
+        Ok(Self(account_of(request)))
+    }
+
+    async fn rows(
+        &self,
+        snapshot: &mut Snapshot,
+        ledger: &LedgerId,
+        stretch: &Stretch<EntryKey>,
+    ) -> Result<Option<Rows<AccountEntry>>, ViewError> {
+        let Self(Some(account)) = self else {
+            return Ok(None);
+        };
+        let Some(normal) = snapshot.normal_balance(ledger, account).await? else {
+            return Ok(None);
+        };
+        let rows = snapshot.entries(ledger, account, normal, stretch).await?;
+        Ok(Some(rows.into()))
+    }
+
+    fn key(row: &AccountEntry) -> EntryKey {
+        EntryKey {
+            revision: row.revision,
+            entry: row.entry,
         }
-    })
-    .await?;
-    let rows = rows.ok_or_else(|| not_found(mark.revision))?;
-    Ok(asked.answer(mark, rows, |row: &AccountEntry| EntryKey {
-        revision: row.revision,
-        entry: row.entry,
-    }))
+    }
 }
 
 /// The order that the running balances stand in. What is not there yet is refused by name, not as
@@ -196,34 +218,24 @@ fn by_recorded(query: &mut Query) -> Result<(), Problem> {
     Ok(())
 }
 
-enum Found {
-    Account(crate::read_model::Mark, Account),
-    Done(HttpResponse),
-}
-
-async fn find(service: &Service, request: &HttpRequest) -> Result<Found, Problem> {
-    let ledger = ledger_of(request)?;
-    let mut query = Query::parse(request)?;
-    let freshness = Freshness::take(&mut query, request)?;
-    query.finish()?;
-    let (snapshot, mark) = match begin(service, request, &ledger, freshness).await? {
-        Begun::Read(snapshot, mark) => (snapshot, mark),
-        Begun::Done(answer) => return Ok(Found::Done(answer)),
-    };
-    let account = account_of(request).ok_or_else(|| not_found(mark.revision))?;
-    let found = read(snapshot, async |snapshot| {
-        snapshot.account(&ledger, &account, mark.revision).await
+/// Answers with what is shown of the account that the path names.
+async fn find<T: Serialize>(
+    service: &Service,
+    request: &HttpRequest,
+    show: impl FnOnce(Account, Revision) -> T,
+) -> Result<HttpResponse, Problem> {
+    let not_found = errors::account_not_found;
+    page::one(service, request, not_found, async |snapshot, ledger, at| {
+        let Some(account) = account_of(request) else {
+            return Ok(None);
+        };
+        let found = snapshot.account(ledger, &account, at).await?;
+        Ok(found.map(|account| show(account, at)))
     })
-    .await?;
-    let found = found.ok_or_else(|| not_found(mark.revision))?;
-    Ok(Found::Account(mark, found))
+    .await
 }
 
 /// The account that the path names; what is no account's id is no account.
 fn account_of(request: &HttpRequest) -> Option<AccountId> {
     AccountId::parse(request.match_info().get("account")?).ok()
-}
-
-fn not_found(at: Revision) -> Problem {
-    errors::not_found(problems::ACCOUNT_NOT_FOUND, "account", at)
 }

@@ -2,7 +2,7 @@
 
 use utoipa::OpenApi;
 
-use super::{accounts, events, ledgers, reports, transactions};
+use super::{accounts, events, ledgers, reports, state, transactions};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -17,6 +17,7 @@ use super::{accounts, events, ledgers, reports, transactions};
         transactions::one,
         reports::trial_balance,
         events::list,
+        state::at,
     ),
     tags(
         (name = "queries", description = "Reads of the views; each answer names its revision"),

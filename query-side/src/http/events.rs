@@ -39,7 +39,11 @@ const POLL: Duration = Duration::from_millis(20);
     params(
         ("ledger" = String, Path, description = "The ledger"),
         ("after" = Option<u64>, Query, description = "Only events of later revisions"),
-        ("type" = Option<Vec<String>>, Query, description = "Only events of these types"),
+        ("type" = Option<Vec<String>>, Query,
+            description = "Only events of these types: `LedgerOpened`, `LedgerUpdated`, \
+                `AssetRegistered`, `AccountOpened`, `AccountUpdated`, `AccountFrozen`, \
+                `AccountUnfrozen`, `AccountClosed`, `TransactionPosted`, `HoldPlaced`, \
+                `HoldEnded`, `MetadataSet`, `PeriodClosed`, `PeriodReopened`, `CommandRejected`"),
         ("limit" = Option<u16>, Query,
             description = "1 to 1000, default 100; a page of 8 MiB ends early; as NDJSON: all"),
         ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before"),
@@ -248,7 +252,7 @@ async fn whole(
 
 /// Where the store is with the ledger. The store is the record: there is nothing to wait for but
 /// events that are being written.
-async fn store_mark(
+pub(super) async fn store_mark(
     service: &QueryService,
     ledger: &LedgerId,
     freshness: Freshness,

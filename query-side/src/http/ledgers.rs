@@ -6,12 +6,12 @@ use daybook_events::problems;
 use daybook_platform::http::{Query, caller};
 use daybook_platform::problem::Problem;
 
-use super::page::{page, read, read_cursor};
-use super::{Begun, Service, begin, ledger_of};
-use crate::answer::{self, Source};
+use super::Service;
+use super::page::{self, read_cursor};
+use crate::answer;
 use crate::cursor::Walk;
 use crate::errors;
-use crate::params::{Freshness, ListParams, Order};
+use crate::params::{ListParams, Order};
 use crate::read_model::within_read_time;
 use crate::views::Ledger;
 
@@ -49,7 +49,7 @@ pub(super) async fn list(service: Service, request: HttpRequest) -> Result<HttpR
         limit,
     ))
     .await?;
-    let page = page(walk, &params, None, rows, |row: &Ledger| {
+    let page = page::page(walk, &params, None, rows, |row: &Ledger| {
         row.ledger.to_string()
     });
     // The statement already chose by the patterns; what it gives is judged once more by the rule
@@ -75,15 +75,12 @@ pub(super) async fn list(service: Service, request: HttpRequest) -> Result<HttpR
         (status = 503, description = "`view_behind`"),
     ))]
 pub(super) async fn one(service: Service, request: HttpRequest) -> Result<HttpResponse, Problem> {
-    let ledger = ledger_of(&request)?;
-    let mut query = Query::parse(&request)?;
-    let freshness = Freshness::take(&mut query, &request)?;
-    query.finish()?;
-    let (snapshot, mark) = match begin(&service, &request, &ledger, freshness).await? {
-        Begun::Read(snapshot, mark) => (snapshot, mark),
-        Begun::Done(answer) => return Ok(answer),
-    };
-    let found = read(snapshot, async |snapshot| snapshot.ledger(&ledger).await).await?;
-    let found = found.ok_or_else(errors::ledger_not_found)?;
-    Ok(answer::json(Source::Views, mark, &found))
+    let not_found = |_at| errors::ledger_not_found();
+    page::one(
+        &service,
+        &request,
+        not_found,
+        async |snapshot, ledger, _at| snapshot.ledger(ledger).await,
+    )
+    .await
 }

@@ -8,6 +8,7 @@ mod history;
 mod ledgers;
 mod page;
 mod reports;
+mod state;
 mod transactions;
 
 use actix_web::http::Method;
@@ -66,6 +67,7 @@ pub fn routes() -> Vec<RouteSpec> {
         get("/v1/ledgers/{ledger}/events", events, || {
             web::to(events::list)
         }),
+        get("/v1/ledgers/{ledger}/state", events, || web::to(state::at)),
     ]
 }
 

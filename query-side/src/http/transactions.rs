@@ -1,33 +1,46 @@
 //! Transactions.
 
 use actix_web::{HttpRequest, HttpResponse};
-use daybook_events::ids::{AccountId, Code, IdempotencyKey, Reference, Revision, TransactionId};
-use daybook_events::problems;
+use daybook_events::event::TransactionStatus;
+use daybook_events::ids::{
+    AccountId, Code, IdempotencyKey, LedgerId, Reference, Revision, TransactionId,
+};
 use daybook_events::time::Effective;
 use daybook_platform::http::Query;
 use daybook_platform::problem::Problem;
 
-use super::page::{Asked, Opened, read};
-use super::{Begun, Service, begin, ledger_of};
-use crate::answer::{self, Source};
-use crate::cursor::Walk;
+use super::Service;
+use super::page::{self, List};
 use crate::errors;
-use crate::params::{Freshness, ListParams, Order, metadata, one_of, parsed, parsed_many};
+use crate::params::{Order, metadata, one_of, parsed, parsed_many};
+use crate::read_model::accounts::Stretch;
+use crate::read_model::rows::Rows;
 use crate::read_model::transactions::TransactionFilter;
+use crate::read_model::{Snapshot, ViewError};
 use crate::views::Transaction;
 
-const STATUSES: &[&str] = &["posted", "pending", "voided", "expired"];
+const STATUSES: &[&str] = &[
+    TransactionStatus::Posted.as_str(),
+    TransactionStatus::Pending.as_str(),
+    TransactionStatus::Voided.as_str(),
+    TransactionStatus::Expired.as_str(),
+];
 
-/// Transactions, newest revision first.
+/// Transactions, holds among them, newest revision first.
+///
+/// A walk shows all of them as they were at the revision of its first page.
 #[utoipa::path(get, path = "/v1/ledgers/{ledger}/transactions", tag = "queries",
     operation_id = "list_transactions",
     params(
         ("ledger" = String, Path, description = "The ledger"),
         ("account" = Option<Vec<String>>, Query, description = "With an entry of the account"),
-        ("reference" = Option<Vec<String>>, Query, description = "The client's reference"),
-        ("idempotency_key" = Option<Vec<String>>, Query, description = "The key it came with"),
+        ("reference" = Option<Vec<String>>, Query,
+            description = "The client's reference; of a capture or reversal its own"),
+        ("idempotency_key" = Option<Vec<String>>, Query,
+            description = "The key of the command that recorded it"),
         ("status" = Option<Vec<String>>, Query,
-            description = "`posted`, `pending`, `voided`, `expired`"),
+            description = "`posted`, and of holds `pending`, `posted` (captured), `voided`, \
+                `expired`"),
         ("code" = Option<Vec<String>>, Query, description = "The label"),
         ("effective_from" = Option<String>, Query, description = "A date or time; inclusive"),
         ("effective_to" = Option<String>, Query,
@@ -48,25 +61,43 @@ const STATUSES: &[&str] = &["posted", "pending", "voided", "expired"];
         (status = 503, description = "`view_behind`"),
     ))]
 pub(super) async fn list(service: Service, request: HttpRequest) -> Result<HttpResponse, Problem> {
-    let ledger = ledger_of(&request)?;
-    let mut query = Query::parse(&request)?;
-    let freshness = Freshness::take(&mut query, &request)?;
-    let params = ListParams::take(&mut query, Order::Desc)?;
-    let filter = filter(&mut query)?;
-    let walk = Walk::new("transactions", &(&ledger, params.order, &filter));
-    let asked = Asked::<Revision>::new(query, walk, params, freshness)?;
-    let (snapshot, mark, stretch) = match asked.open(&service, &request, &ledger).await? {
-        Opened::Read(snapshot, mark, stretch) => (snapshot, mark, stretch),
-        Opened::Done(answer) => return Ok(answer),
-    };
-    let rows = read(snapshot, async |snapshot| {
-        snapshot.transactions(&ledger, &filter, &stretch).await
-    })
-    .await?;
-    Ok(asked.answer(mark, rows, |row: &Transaction| row.revision))
+    page::list::<TransactionFilter>(&service, &request).await
 }
 
-/// One transaction.
+impl List for TransactionFilter {
+    const NAME: &'static str = "transactions";
+    const ORDER: Order = Order::Desc;
+    type Key = Revision;
+    type Row = Transaction;
+
+    fn take(_request: &HttpRequest, query: &mut Query) -> Result<Self, Problem> {
+        Ok(Self {
+            account: parsed_many(query, "account", AccountId::parse)?,
+            reference: parsed_many(query, "reference", Reference::parse)?,
+            idempotency_key: parsed_many(query, "idempotency_key", IdempotencyKey::parse)?,
+            status: parsed_many(query, "status", one_of(STATUSES))?,
+            code: parsed_many(query, "code", Code::parse)?,
+            effective_from: parsed(query, "effective_from", Effective::parse)?,
+            effective_to: parsed(query, "effective_to", Effective::parse)?,
+            metadata: metadata(query)?,
+        })
+    }
+
+    async fn rows(
+        &self,
+        snapshot: &mut Snapshot,
+        ledger: &LedgerId,
+        stretch: &Stretch<Revision>,
+    ) -> Result<Option<Rows<Transaction>>, ViewError> {
+        snapshot.transactions(ledger, self, stretch).await.map(Some)
+    }
+
+    fn key(row: &Transaction) -> Revision {
+        row.revision
+    }
+}
+
+/// One transaction, posted or hold.
 #[utoipa::path(get, path = "/v1/ledgers/{ledger}/transactions/{id}", tag = "queries",
     operation_id = "get_transaction",
     params(
@@ -82,40 +113,20 @@ pub(super) async fn list(service: Service, request: HttpRequest) -> Result<HttpR
         (status = 503, description = "`view_behind`"),
     ))]
 pub(super) async fn one(service: Service, request: HttpRequest) -> Result<HttpResponse, Problem> {
-    let ledger = ledger_of(&request)?;
-    let mut query = Query::parse(&request)?;
-    let freshness = Freshness::take(&mut query, &request)?;
-    query.finish()?;
-    let (snapshot, mark) = match begin(&service, &request, &ledger, freshness).await? {
-        Begun::Read(snapshot, mark) => (snapshot, mark),
-        Begun::Done(answer) => return Ok(answer),
-    };
-    let not_found = || {
-        errors::not_found(
-            problems::TRANSACTION_NOT_FOUND,
-            "transaction",
-            mark.revision,
-        )
-    };
     let text = request.match_info().get("id").unwrap_or_default();
-    let id = TransactionId::parse(text).ok().ok_or_else(not_found)?;
-    let found = read(snapshot, async |snapshot| {
-        snapshot.transaction(&ledger, id).await
-    })
-    .await?;
-    let found = found.ok_or_else(not_found)?;
-    Ok(answer::json(Source::Views, mark, &found))
-}
-
-fn filter(query: &mut Query) -> Result<TransactionFilter, Problem> {
-    Ok(TransactionFilter {
-        account: parsed_many(query, "account", AccountId::parse)?,
-        reference: parsed_many(query, "reference", Reference::parse)?,
-        idempotency_key: parsed_many(query, "idempotency_key", IdempotencyKey::parse)?,
-        status: parsed_many(query, "status", one_of(STATUSES))?,
-        code: parsed_many(query, "code", Code::parse)?,
-        effective_from: parsed(query, "effective_from", Effective::parse)?,
-        effective_to: parsed(query, "effective_to", Effective::parse)?,
-        metadata: metadata(query)?,
-    })
+    let id = TransactionId::parse(text).ok();
+    let not_found = errors::transaction_not_found;
+    page::one(
+        &service,
+        &request,
+        not_found,
+        async |snapshot, ledger, at| {
+            match id {
+                Some(id) => snapshot.transaction(ledger, id, at).await,
+                // What is no transaction's id is no transaction.
+                None => Ok(None),
+            }
+        },
+    )
+    .await
 }

@@ -22,7 +22,7 @@ pub(crate) struct AccountFilter {
     pub(crate) metadata: BTreeMap<String, Vec<String>>,
 }
 
-/// A stretch of a list: rows of revision ≤ `pinned` beyond `after`.
+/// A stretch of a list: the rows that were there at `pinned`, beyond `after`.
 #[derive(Debug, Clone)]
 pub(crate) struct Stretch<K> {
     pub(crate) pinned: Revision,
@@ -31,23 +31,50 @@ pub(crate) struct Stretch<K> {
     pub(crate) limit: i64,
 }
 
-const COLUMNS: &str = "account, type, normal_balance, name, status, assets, \
-                       limits::text AS limits, metadata::text AS metadata, opened_at, revision";
+/// Accounts as they were at a revision, still without their balances; the first two parameters are
+/// the ledger and the revision. What can change of an account is in its row from the row's revision
+/// on, and before that in its history. The limit keeps the look into the history a step of its key,
+/// and the condition before it spares even that to the accounts that did not change since.
+const AT: &str = "SELECT account, type, normal_balance, name, status, assets, \
+                         limits::text AS limits, metadata::text AS metadata, opened_at, revision \
+     FROM (SELECT a.account, a.type, a.normal_balance, a.assets, a.opened_at, \
+                  CASE WHEN a.revision <= $2 THEN a.name ELSE h.name END AS name, \
+                  CASE WHEN a.revision <= $2 THEN a.status ELSE h.status END AS status, \
+                  CASE WHEN a.revision <= $2 THEN a.limits ELSE h.limits END AS limits, \
+                  CASE WHEN a.revision <= $2 THEN a.metadata ELSE h.metadata END AS metadata, \
+                  CASE WHEN a.revision <= $2 THEN a.revision ELSE h.revision END AS revision \
+           FROM books.accounts a LEFT JOIN LATERAL ( \
+               SELECT o.name, o.status, o.limits, o.metadata, o.revision \
+               FROM books.account_history o \
+               WHERE a.revision > $2 AND o.ledger = a.ledger AND o.account = a.account \
+                 AND o.revision <= $2 \
+               ORDER BY o.revision DESC LIMIT 1) h ON true \
+           WHERE a.ledger = ";
+
+/// The beginning of a read of accounts as they were at a revision. Conditions on `a`, the row as it
+/// is now, may follow; then [`AS_THEY_WERE`].
+fn accounts_at(ledger: &LedgerId, at: Revision) -> QueryBuilder<Postgres> {
+    let mut query = QueryBuilder::new(AT);
+    query.push_bind(ledger.as_str().to_owned());
+    query.push(" AND a.opened_revision <= ");
+    query.push_bind(at.as_i64());
+    query
+}
+
+/// Conditions on what was shown at the revision follow.
+const AS_THEY_WERE: &str = ") a WHERE true";
 
 impl Snapshot {
-    /// One account with its balances at `pinned`.
+    /// One account as it was at `pinned`, with its balances.
     pub(crate) async fn account(
         &mut self,
         ledger: &LedgerId,
         account: &AccountId,
         pinned: Revision,
     ) -> Result<Option<Account>, ViewError> {
-        let mut query = QueryBuilder::new("SELECT ");
-        query
-            .push(COLUMNS)
-            .push(" FROM books.accounts WHERE ledger = ");
-        query.push_bind(ledger.as_str()).push(" AND account = ");
-        query.push_bind(account.as_str());
+        let mut query = accounts_at(ledger, pinned);
+        query.push(AS_THEY_WERE);
+        query.push(" AND account = ").push_bind(account.as_str());
         let row = query.build().fetch_optional(&mut *self.connection).await?;
         let Some(row) = row else { return Ok(None) };
         let mut found = vec![account_of(&row)?];
@@ -72,22 +99,17 @@ impl Snapshot {
             .transpose()
     }
 
-    /// Accounts by id, with their balances at the pinned revision. Nothing else of an account's row
-    /// changes after its opening, whose revision the row has.
+    /// Accounts by id, as they were at the pinned revision, with their balances. The filter is of
+    /// what they were then.
     pub(crate) async fn accounts(
         &mut self,
         ledger: &LedgerId,
         filter: &AccountFilter,
         stretch: &Stretch<String>,
     ) -> Result<Vec<Account>, ViewError> {
-        let mut query = QueryBuilder::new("SELECT ");
-        query
-            .push(COLUMNS)
-            .push(" FROM books.accounts WHERE ledger = ");
-        query.push_bind(ledger.as_str());
-        query
-            .push(" AND revision <= ")
-            .push_bind(stretch.pinned.as_i64());
+        let mut query = accounts_at(ledger, stretch.pinned);
+        push_unchanged(&mut query, filter, stretch.pinned);
+        query.push(AS_THEY_WERE);
         if let Some(after) = &stretch.after {
             query.push(" AND account ").push(stretch.order.beyond());
             query.push(" ").push_bind(after.clone());
@@ -103,8 +125,8 @@ impl Snapshot {
     }
 
     /// Adds the balances at a revision that the view has reached. A balance that changed later is
-    /// taken from the last entry up to the revision: one backward step of the entries' key, which
-    /// passes only the account's entries of other assets.
+    /// taken from the last entry up to the revision, of whichever kind: one backward step of the
+    /// entries' key, which passes only the account's entries of other assets.
     async fn add_balances(
         &mut self,
         ledger: &LedgerId,
@@ -122,7 +144,7 @@ impl Snapshot {
                     e.pending_debits_after::text, e.pending_credits_after::text \
              FROM books.balances b CROSS JOIN LATERAL ( \
                  SELECT debits_after, credits_after, pending_debits_after, pending_credits_after \
-                 FROM books.entries \
+                 FROM books.movements \
                  WHERE ledger = b.ledger AND account = b.account AND revision <= $3 \
                    AND asset = b.asset \
                  ORDER BY revision DESC, entry DESC LIMIT 1) e \
@@ -148,6 +170,21 @@ impl Snapshot {
             account.balances.insert(asset, balance);
         }
         Ok(())
+    }
+}
+
+/// The filter of what can change, on the rows as they are now: it alone decides for accounts that
+/// did not change since, before their history is looked into.
+fn push_unchanged(query: &mut QueryBuilder<Postgres>, filter: &AccountFilter, pinned: Revision) {
+    if !filter.status.is_empty() {
+        query.push(" AND (a.revision > ").push_bind(pinned.as_i64());
+        query.push(" OR a.status = ANY(");
+        query.push_bind(filter.status.clone()).push("))");
+    }
+    for (key, values) in &filter.metadata {
+        query.push(" AND (a.revision > ").push_bind(pinned.as_i64());
+        query.push(" OR a.metadata ->> ").push_bind(key.clone());
+        query.push(" = ANY(").push_bind(values.clone()).push("))");
     }
 }
 

@@ -1,5 +1,7 @@
 //! What the audit reads: every row of the views as text, in key order, through server-side cursors
-//! of one snapshot, so that a ledger of any size needs the memory of a few thousand rows.
+//! of one snapshot, a few thousand rows at a time. Besides them the audit holds the state of one
+//! ledger in memory: its accounts and their history, its balances, its open holds, and every change
+//! of the pairs of its transactions.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -9,7 +11,7 @@ use sqlx::postgres::PgRow;
 use sqlx::{PgPool, Row as _};
 use uuid::Uuid;
 
-use super::audit_tables::Table;
+use super::audit_tables::{LEDGERS_BY_VIEW, Table};
 use super::{Snapshot, ViewError, snapshot_of};
 
 /// Rows fetched at once.
@@ -33,6 +35,8 @@ pub(crate) struct Key {
 pub(crate) enum Cell {
     Text(Option<String>),
     Json(Value),
+    /// Of what is expected alone: a later event decides it.
+    Later,
 }
 
 /// One row of a view.
@@ -41,8 +45,6 @@ pub(crate) struct AuditRow {
     pub(crate) key: Key,
     /// In the order of the table's columns.
     pub(crate) cells: Vec<Cell>,
-    /// What is compared in another way: `reversed_by` of a transaction.
-    pub(crate) aside: Option<String>,
 }
 
 /// A walk through a table of one ledger.
@@ -210,40 +212,20 @@ impl Snapshot {
     }
 
     /// Ledgers that any view has a row of, and the view's name: a row of a ledger that has no row
-    /// of its own is found as well. One step of the index per ledger and table.
-    pub(crate) async fn ledgers_by_view(&mut self) -> Result<Vec<(String, String)>, ViewError> {
-        let rows = sqlx::query(
-            "WITH RECURSIVE \
-             l AS (SELECT min(ledger) AS ledger FROM books.ledgers UNION ALL \
-                   SELECT (SELECT min(ledger) FROM books.ledgers WHERE ledger > l.ledger) \
-                   FROM l WHERE l.ledger IS NOT NULL), \
-             s AS (SELECT min(ledger) AS ledger FROM books.assets UNION ALL \
-                   SELECT (SELECT min(ledger) FROM books.assets WHERE ledger > s.ledger) \
-                   FROM s WHERE s.ledger IS NOT NULL), \
-             a AS (SELECT min(ledger) AS ledger FROM books.accounts UNION ALL \
-                   SELECT (SELECT min(ledger) FROM books.accounts WHERE ledger > a.ledger) \
-                   FROM a WHERE a.ledger IS NOT NULL), \
-             b AS (SELECT min(ledger) AS ledger FROM books.balances UNION ALL \
-                   SELECT (SELECT min(ledger) FROM books.balances WHERE ledger > b.ledger) \
-                   FROM b WHERE b.ledger IS NOT NULL), \
-             t AS (SELECT min(ledger) AS ledger FROM books.transactions UNION ALL \
-                   SELECT (SELECT min(ledger) FROM books.transactions WHERE ledger > t.ledger) \
-                   FROM t WHERE t.ledger IS NOT NULL), \
-             e AS (SELECT min(ledger) AS ledger FROM books.entries UNION ALL \
-                   SELECT (SELECT min(ledger) FROM books.entries WHERE ledger > e.ledger) \
-                   FROM e WHERE e.ledger IS NOT NULL) \
-             SELECT ledger, 'ledgers' AS view FROM l WHERE ledger IS NOT NULL \
-             UNION ALL SELECT ledger, 'assets' FROM s WHERE ledger IS NOT NULL \
-             UNION ALL SELECT ledger, 'accounts' FROM a WHERE ledger IS NOT NULL \
-             UNION ALL SELECT ledger, 'balances' FROM b WHERE ledger IS NOT NULL \
-             UNION ALL SELECT ledger, 'transactions' FROM t WHERE ledger IS NOT NULL \
-             UNION ALL SELECT ledger, 'entries' FROM e WHERE ledger IS NOT NULL",
-        )
-        .fetch_all(&mut *self.connection)
-        .await?;
-        rows.iter()
-            .map(|row| Ok((row.try_get("ledger")?, row.try_get("view")?)))
-            .collect()
+    /// of its own is found as well.
+    pub(crate) async fn ledgers_by_view(
+        &mut self,
+    ) -> Result<Vec<(String, &'static str)>, ViewError> {
+        let mut found = Vec::new();
+        for (view, statement) in LEDGERS_BY_VIEW {
+            let rows = sqlx::query(*statement)
+                .fetch_all(&mut *self.connection)
+                .await?;
+            for row in &rows {
+                found.push((row.try_get("ledger")?, *view));
+            }
+        }
+        Ok(found)
     }
 }
 
@@ -258,7 +240,6 @@ fn audit_row(row: &PgRow, table: &Table) -> Result<AuditRow, ViewError> {
             second: row.try_get("key_second")?,
         },
         cells: cells(row, table.columns, table.json)?,
-        aside: row.try_get("aside")?,
     })
 }
 

@@ -21,7 +21,7 @@ pub(crate) struct EntryKey {
 }
 
 impl Snapshot {
-    /// An account's entries in recorded order, or against it.
+    /// An account's posted entries in recorded order, or against it.
     pub(crate) async fn entries(
         &mut self,
         ledger: &LedgerId,

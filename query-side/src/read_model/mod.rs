@@ -111,6 +111,8 @@ impl ReadModel {
             .options([
                 ("statement_timeout", STATEMENT_TIMEOUT_MS),
                 ("default_transaction_read_only", "on"),
+                // Compiling a statement of a few milliseconds takes longer than running it.
+                ("jit", "off"),
                 // The best plan of a list depends on the account or key that it is asked for: a
                 // generic plan was measured to read a whole ledger where the other read two rows.
                 ("plan_cache_mode", "force_custom_plan"),

@@ -41,7 +41,16 @@ pub(super) fn minor(row: &PgRow, column: &str) -> Result<Minor, ViewError> {
 
 /// An instant.
 pub(super) fn time(row: &PgRow, column: &str) -> Result<Timestamp, ViewError> {
-    let time: DateTime<Utc> = row.try_get(column)?;
+    instant(row.try_get(column)?)
+}
+
+/// An instant, or none.
+pub(super) fn time_or_null(row: &PgRow, column: &str) -> Result<Option<Timestamp>, ViewError> {
+    let time: Option<DateTime<Utc>> = row.try_get(column)?;
+    time.map(instant).transpose()
+}
+
+fn instant(time: DateTime<Utc>) -> Result<Timestamp, ViewError> {
     Timestamp::try_from_utc(time)
         .ok_or_else(|| Invalid::new("time", "a year out of range in the views").into())
 }

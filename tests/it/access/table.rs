@@ -82,39 +82,61 @@ fn write(path: &str, permission: &'static str, body: Value) -> Route {
     }
 }
 
-/// Every route there may be.
-pub(super) fn table() -> Vec<Route> {
+/// A change below a ledger.
+fn change(path: &str, permission: &'static str, body: Value) -> Route {
+    Route {
+        method: Method::PATCH,
+        ..write(path, permission, body)
+    }
+}
+
+/// Every command.
+fn commands() -> Vec<Route> {
     let posting = json!({"debit": "cash", "credit": "plain", "amount": "1", "asset": "USD"});
+    let (write_it, reverse) = ("transactions:write", "transactions:reverse");
+    let (manage, periods, ledgers) = ("accounts:manage", "periods:manage", "ledgers:manage");
     let create = Route {
         method: Method::POST,
         path: "/v1/ledgers".to_owned(),
-        needs: Permission("ledgers:manage"),
+        needs: Permission(ledgers),
         body: json!({"ledger": "{ledger}"}),
     };
+    vec![
+        create,
+        change("", ledgers, json!({})),
+        write("/assets", ledgers, json!({})),
+        write("/accounts", manage, json!({})),
+        change("/accounts/{account}", manage, json!({})),
+        write("/accounts/{account}/freeze", manage, json!({})),
+        write("/accounts/{account}/unfreeze", manage, json!({})),
+        write("/accounts/{account}/close", manage, json!({})),
+        write("/transactions", write_it, json!({})),
+        change(
+            "/transactions/{transaction}",
+            write_it,
+            json!({"metadata": {}}),
+        ),
+        write("/transactions/{transaction}/post", write_it, json!({})),
+        write("/transactions/{transaction}/void", write_it, json!({})),
+        write("/transactions/{transaction}/reverse", reverse, json!({})),
+        write("/periods/close", periods, json!({})),
+        write("/periods/reopen", periods, json!({})),
+        write("/bulk", write_it, json!([{"postings": [posting]}])),
+    ]
+}
+
+/// Every route there may be.
+pub(super) fn table() -> Vec<Route> {
     let list = Route {
         needs: Token,
         ..public("/v1/ledgers")
     };
-    vec![
+    let mut table = vec![
         public("/livez"),
         public("/readyz"),
         public("/openapi.json"),
         public("/docs"),
         public("/docs/errors.md"),
-        create,
-        write("/assets", "ledgers:manage", json!({})),
-        write("/accounts", "accounts:manage", json!({})),
-        write("/transactions", "transactions:write", json!({})),
-        write(
-            "/transactions/{transaction}/reverse",
-            "transactions:reverse",
-            json!({}),
-        ),
-        write(
-            "/bulk",
-            "transactions:write",
-            json!([{"postings": [posting]}]),
-        ),
         list,
         read("", "books:read"),
         read("/accounts", "books:read"),
@@ -125,5 +147,8 @@ pub(super) fn table() -> Vec<Route> {
         read("/transactions/{transaction}", "books:read"),
         read("/reports/trial-balance", "reports:read"),
         read("/events", "events:read"),
-    ]
+        read("/state", "events:read"),
+    ];
+    table.extend(commands());
+    table
 }

@@ -1,5 +1,6 @@
 //! The bad requests, and what must be answered to each.
 
+use reqwest::Method;
 use serde_json::{Value, json};
 
 pub(super) const TRANSACTIONS: &str = "/v1/ledgers/acme/transactions";
@@ -9,28 +10,54 @@ const BULK: &str = "/v1/ledgers/acme/bulk";
 /// One bad request, and what must be answered.
 pub(super) struct Row {
     pub(super) what: &'static str,
-    pub(super) path: &'static str,
+    pub(super) method: Method,
+    pub(super) path: String,
+    /// Headers beside the usual ones, or instead of them.
+    pub(super) headers: Vec<(&'static str, &'static str)>,
+    /// Whether it comes with an idempotency key.
+    pub(super) keyed: bool,
     pub(super) body: Vec<u8>,
     pub(super) status: u16,
     pub(super) code: &'static str,
 }
 
-fn row(
+pub(super) fn row(
     what: &'static str,
-    path: &'static str,
+    path: impl Into<String>,
     body: impl Into<Vec<u8>>,
     (status, code): (u16, &'static str),
 ) -> Row {
     Row {
         what,
-        path,
+        method: Method::POST,
+        path: path.into(),
+        headers: Vec::new(),
+        keyed: true,
         body: body.into(),
         status,
         code,
     }
 }
 
-const VALIDATION: (u16, &str) = (400, "validation");
+impl Row {
+    pub(super) fn by(self, method: Method) -> Self {
+        Self { method, ..self }
+    }
+
+    pub(super) fn with(mut self, name: &'static str, value: &'static str) -> Self {
+        self.headers.push((name, value));
+        self
+    }
+
+    pub(super) fn without_key(self) -> Self {
+        Self {
+            keyed: false,
+            ..self
+        }
+    }
+}
+
+pub(super) const VALIDATION: (u16, &str) = (400, "validation");
 
 /// A transaction of which every part is good, to be spoiled.
 pub(super) fn good() -> Value {
@@ -40,14 +67,14 @@ pub(super) fn good() -> Value {
     ]})
 }
 
-fn spoiled(spoil: impl FnOnce(&mut Value)) -> Vec<u8> {
+pub(super) fn spoiled(spoil: impl FnOnce(&mut Value)) -> Vec<u8> {
     let mut body = good();
     spoil(&mut body);
     body.to_string().into()
 }
 
 /// With this text in the place of the first amount.
-fn amount(text: &str) -> Vec<u8> {
+pub(super) fn amount(text: &str) -> Vec<u8> {
     good().to_string().replacen("\"5\"", text, 1).into()
 }
 
@@ -187,49 +214,6 @@ pub(super) fn amounts() -> Vec<Row> {
     .into()
 }
 
-pub(super) fn rules() -> Vec<Row> {
-    let unbalanced = amount("\"6\"");
-    let unknown = |name: &'static str, value: &'static str| {
-        spoiled(|body| {
-            body["entries"][0][name] = value.into();
-            if name == "asset" {
-                body["entries"][1][name] = value.into();
-            }
-        })
-    };
-    vec![
-        row("unbalanced", TRANSACTIONS, unbalanced, (422, "unbalanced")),
-        row(
-            "an unknown account",
-            TRANSACTIONS,
-            unknown("account", "none"),
-            (422, "account_not_found"),
-        ),
-        row(
-            "an unknown asset",
-            TRANSACTIONS,
-            unknown("asset", "QQQ1"),
-            (422, "asset_unknown"),
-        ),
-        row(
-            "an asset not allowed",
-            TRANSACTIONS,
-            spoiled(|body| body["entries"][0]["account"] = "only-eur".into()),
-            (422, "asset_not_allowed"),
-        ),
-        row(
-            "an overdraft",
-            TRANSACTIONS,
-            {
-                spoiled(|body| {
-                    body["entries"][0]["account"] = "no-overdraft".into();
-                })
-            },
-            (422, "insufficient_funds"),
-        ),
-    ]
-}
-
 pub(super) fn others() -> Vec<Row> {
     vec![
         row(
@@ -268,13 +252,22 @@ pub(super) fn others() -> Vec<Row> {
             good().to_string(),
             (404, "ledger_not_found"),
         ),
-        row(
-            "the reversal of nothing",
-            "/v1/ledgers/acme/transactions/0198c5e2-0000-7000-8000-000000000001/reverse",
-            json!({"reason": "x"}).to_string(),
-            (404, "transaction_not_found"),
-        ),
         row("an unknown path", "/v1/nothing", "{}", (404, "not_found")),
+        row("another method", ACCOUNTS, "", (405, "method_not_allowed")).by(Method::DELETE),
+        row(
+            "no key and no id",
+            TRANSACTIONS,
+            good().to_string(),
+            (400, "idempotency_required"),
+        )
+        .without_key(),
+        row(
+            "another media type",
+            TRANSACTIONS,
+            good().to_string(),
+            (415, "media_type"),
+        )
+        .with("Content-Type", "text/plain"),
         row(
             "a body over the limit",
             TRANSACTIONS,

@@ -124,6 +124,18 @@ pub(crate) async fn assert_views_equal_the_fold(store: &Arc<dyn EventStore>, poo
     );
 }
 
+/// Which transaction of the database wrote each ledger's first entry: another one, if the rows were
+/// made anew meanwhile.
+pub(crate) async fn made(pool: &PgPool) -> Vec<(String, String)> {
+    sqlx::query_as(
+        "SELECT DISTINCT ON (ledger) ledger, xmin::text FROM books_v1.entries
+         ORDER BY ledger, revision, entry",
+    )
+    .fetch_all(pool)
+    .await
+    .unwrap()
+}
+
 pub(crate) async fn opened(store: &Arc<dyn EventStore>, seed: u64) -> History {
     let mut history = History::new(Arc::clone(store), seed);
     for ledger in LEDGERS {

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use daybook_domain::{
     Command, Context, Decision, Entries, Ledger, Named, NewEntry, OpenAccount, OpenLedger,
-    PostTransaction, ReverseTransaction, Target, decide, evolve,
+    PostTransaction, Recorded, ReverseTransaction, SetMetadata, Target, TargetKind, decide, evolve,
 };
-use daybook_events::event::{Event, Limits};
+use daybook_events::event::{Event, Limits, MetadataOf, MetadataSet};
 use daybook_events::ids::{
     AccountId, AssetCode, Description, EventId, IdempotencyKey, LedgerId, Reference, Revision,
     TransactionId,
@@ -23,9 +23,11 @@ use daybook_store::{EventStore as _, ExpectedRevision, Unit};
 /// Writes ledgers the way a command does: decided by the domain, appended to the store.
 pub(crate) struct Book {
     store: Arc<EmbeddedStore>,
-    clock: Clock,
-    ledgers: HashMap<LedgerId, Ledger>,
-    posted: HashMap<EventId, Target>,
+    pub(super) clock: Clock,
+    /// How far this book's time is ahead of the clock's.
+    ahead_s: i64,
+    pub(super) ledgers: HashMap<LedgerId, Ledger>,
+    targets: HashMap<EventId, Target>,
 }
 
 impl Book {
@@ -34,9 +36,21 @@ impl Book {
         Self {
             store,
             clock,
+            ahead_s: 0,
             ledgers: HashMap::new(),
-            posted: HashMap::new(),
+            targets: HashMap::new(),
         }
+    }
+
+    /// Now, to this book.
+    pub(crate) fn now(&self) -> Timestamp {
+        let micros = self.clock.now_micros() + self.ahead_s * 1_000_000;
+        Timestamp::try_from_micros(micros).unwrap()
+    }
+
+    /// Lets time go by.
+    pub(crate) fn wait_s(&mut self, seconds: i64) {
+        self.ahead_s += seconds;
     }
 
     /// A ledger's last revision.
@@ -46,9 +60,14 @@ impl Book {
     }
 
     pub(crate) async fn open(&mut self, ledger: &str) {
+        self.open_in(ledger, "UTC").await;
+    }
+
+    /// Opens a ledger whose days are those of a zone.
+    pub(crate) async fn open_in(&mut self, ledger: &str, time_zone: &str) {
         let command = Command::OpenLedger(OpenLedger {
             name: None,
-            time_zone: TimeZone::UTC,
+            time_zone: TimeZone::parse(time_zone).unwrap(),
             metadata: Metadata::default(),
         });
         self.run(ledger, &command, None).await;
@@ -112,49 +131,116 @@ impl Book {
         self.run(ledger, &command, None).await
     }
 
-    async fn run(&mut self, ledger: &str, command: &Command, key: Option<&str>) -> EventId {
+    /// Decides a command and records what comes of it.
+    pub(crate) async fn run(
+        &mut self,
+        ledger: &str,
+        command: &Command,
+        key: Option<&str>,
+    ) -> EventId {
         let id = LedgerId::parse(ledger).unwrap();
+        let now = self.now();
         let state = self
             .ledgers
             .entry(id.clone())
             .or_insert_with(|| Ledger::new(id.clone()));
-        let now = Timestamp::try_from_micros(self.clock.now_micros()).unwrap();
-        let mut named = Named::default();
-        if let Command::Reverse(reverse) = command {
-            named.target = self.posted.get(&EventId::from(reverse.target)).cloned();
-        }
+        let target = match command {
+            Command::Reverse(command) => Some(command.target),
+            Command::Capture(command) => Some(command.hold),
+            Command::Void(command) => Some(command.hold),
+            Command::SetMetadata(SetMetadata {
+                of: MetadataOf::Transaction(id),
+                ..
+            }) => Some(*id),
+            Command::SetMetadata(_)
+            | Command::OpenLedger(_)
+            | Command::UpdateLedger(_)
+            | Command::RegisterAsset(_)
+            | Command::OpenAccount(_)
+            | Command::UpdateAccount(_)
+            | Command::ChangeAccountStatus(_)
+            | Command::PostTransaction(_)
+            | Command::PlaceHold(_)
+            | Command::ClosePeriod(_)
+            | Command::ReopenPeriod(_) => None,
+        };
+        let target = target.and_then(|id| self.targets.get(&EventId::from(id)));
         let context = Context {
             now: now.after(state.last_recorded_at()),
             id: EventId::new(self.clock.uuid_v7()),
             if_match: None,
-            named,
+            named: Named {
+                target: target.cloned(),
+                ..Named::default()
+            },
         };
-        let Decision::Event(event) = decide(state, command, &context).unwrap() else {
-            panic!("a new command is no replay");
+        let events = match decide(state, command, &context).unwrap() {
+            Decision::Event(event) => vec![(context.id, event)],
+            Decision::Ending(ended, event) => {
+                let ending = EventId::new(self.clock.uuid_v7());
+                vec![(ending, Event::HoldEnded(*ended)), (context.id, event)]
+            }
+            Decision::Replay(_) => panic!("a new command is no replay"),
         };
-        let expected = ExpectedRevision::from_last(state.revision());
-        evolve(state, expected.next(), context.now, &event).unwrap();
-        append(&self.store, (&id, expected), &context, &event, key).await;
-        if let Event::TransactionPosted(posted) = event {
-            self.posted.insert(
-                context.id,
-                Target {
-                    revision: expected.next(),
-                    recorded_at: context.now,
-                    posted,
-                    reversed_by: None,
-                },
-            );
-        }
+        self.record(&id, events, key).await;
         context.id
+    }
+
+    /// Appends the events of one command, and knows of them from now on.
+    pub(super) async fn record(
+        &mut self,
+        ledger: &LedgerId,
+        events: Vec<(EventId, Event)>,
+        key: Option<&str>,
+    ) {
+        let now = self.now();
+        let state = &self.ledgers[ledger];
+        let at = now.after(state.last_recorded_at());
+        let expected = ExpectedRevision::from_last(state.revision());
+        append(&self.store, (ledger, expected, at), &events, key).await;
+        let mut revision = expected.next();
+        for (id, event) in events {
+            let recorded = Recorded { revision, id, at };
+            evolve(self.ledgers.get_mut(ledger).unwrap(), recorded, &event).unwrap();
+            self.know(recorded, event);
+            revision = revision.plus(1);
+        }
+    }
+
+    fn know(&mut self, recorded: Recorded, event: Event) {
+        if let Event::MetadataSet(MetadataSet { of, metadata }) = &event
+            && let MetadataOf::Transaction(id) = of
+        {
+            let target = self.targets.get_mut(&EventId::from(*id)).unwrap();
+            target.metadata = Some(metadata.clone());
+        }
+        let kind = if let Event::TransactionPosted(posted) = event {
+            TargetKind::Posted {
+                posted,
+                reversed_by: None,
+            }
+        } else if let Event::HoldPlaced(placed) = event {
+            TargetKind::Hold {
+                placed,
+                ended: None,
+            }
+        } else {
+            return;
+        };
+        let target = Target {
+            revision: recorded.revision,
+            recorded_at: recorded.at,
+            metadata: None,
+            kind,
+        };
+        self.targets.insert(recorded.id, target);
     }
 }
 
 async fn append(
     store: &EmbeddedStore,
-    (ledger, expected): (&LedgerId, ExpectedRevision),
-    context: &Context,
-    event: &Event,
+    (ledger, expected, at): (&LedgerId, ExpectedRevision, Timestamp),
+    events: &[(EventId, Event)],
     key: Option<&str>,
 ) {
     let shared = SharedMeta {
@@ -165,22 +251,29 @@ async fn append(
         request_id: None,
         trace: None,
     };
-    let own = OwnMeta {
-        key: key.map(|key| IdempotencyKey::parse(key).unwrap()),
-        request: None,
-        more: false,
-    };
-    let mut unit = Unit::new(ledger.clone(), expected, context.now);
+    let mut unit = Unit::new(ledger.clone(), expected, at);
     let shared = unit.push_shared(&shared.fragment());
-    unit.push(
-        context.id,
-        event.event_type(),
-        shared,
-        |out| event.write(out),
-        |out| own.write(out),
-    );
+    for (index, (id, event)) in events.iter().enumerate() {
+        // The last event answers the command, and bears its key.
+        let is_last = index + 1 == events.len();
+        let own = OwnMeta {
+            key: key
+                .filter(|_| is_last)
+                .map(|key| IdempotencyKey::parse(key).unwrap()),
+            request: None,
+            more: !is_last,
+        };
+        unit.push(
+            *id,
+            event.event_type(),
+            shared,
+            |out| event.write(out),
+            |out| own.write(out),
+        );
+    }
     let appended = store.append(unit).await.unwrap();
-    assert_eq!(appended.last_revision, Some(expected.next()));
+    let last = expected.next().get() + u64::try_from(events.len()).unwrap() - 1;
+    assert_eq!(appended.last_revision, Some(Revision::new(last)));
 }
 
 /// One debit and one credit of dollars.
@@ -192,6 +285,7 @@ pub(crate) fn transfer(debit: &str, credit: &str, amount: i128) -> PostTransacti
         asset: AssetCode::parse("USD").unwrap(),
         description: None,
         metadata: Metadata::default(),
+        condition: None,
     };
     let entries = vec![entry(debit, Side::Debit), entry(credit, Side::Credit)];
     PostTransaction {

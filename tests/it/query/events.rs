@@ -1,6 +1,7 @@
 //! The history over HTTP is the history in the store, byte for byte.
 
 use daybook_events::envelope::RecordedEvent;
+use daybook_events::event::EventType;
 use daybook_events::ids::LedgerId;
 use daybook_store::EventStore as _;
 use daybook_tests::{Answer, client};
@@ -96,6 +97,21 @@ async fn pages_of_the_history_hold_the_same_bytes() {
         .expect(200);
     assert_eq!(after["data"][0]["revision"], 8);
     assert_eq!(after["has_more"], true);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_type_of_event_can_be_asked_for() {
+    let (fixture, ..) = Fixture::with_all().await;
+    let stored = stored(&fixture).await;
+    for wanted in EventType::ALL {
+        let of_type = |event: &&RecordedEvent| event.event_type == *wanted;
+        assert!(stored.iter().any(|event| of_type(&event)), "{wanted}");
+        let found = ndjson(&fixture, &format!("?type={wanted}")).await;
+        assert!(
+            found.body == lines(stored.iter().filter(of_type)),
+            "{wanted}"
+        );
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -19,6 +19,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::book::Book;
+use super::commands::Lived;
 
 /// Where no NATS is: everything has to work without it.
 const NO_NATS: &str = "nats://127.0.0.1:1";
@@ -158,6 +159,14 @@ impl Fixture {
         fixture.project();
         fixture.caught_up("acme", book.revision("acme")).await;
         (fixture, book)
+    }
+
+    /// The same, and everything else that can happen.
+    pub(crate) async fn with_all() -> (Self, Book, Lived) {
+        let (fixture, mut book) = Self::with_acme().await;
+        let lived = book.live("acme").await;
+        fixture.caught_up("acme", book.revision("acme")).await;
+        (fixture, book, lived)
     }
 
     /// Waits until the view of a ledger has a revision.

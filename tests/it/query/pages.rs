@@ -59,7 +59,7 @@ async fn a_walk_is_one_snapshot_while_rows_are_added_and_changed() {
 }
 
 /// Walks to the end; `between` runs after every page.
-async fn walk(
+pub(crate) async fn walk(
     fixture: &Fixture,
     path: &str,
     limit: usize,

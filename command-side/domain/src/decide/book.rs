@@ -1,12 +1,10 @@
-//! Deciding what sets up the book: the ledger itself, its assets, its accounts.
+//! Deciding the book itself: opening and changing the ledger, registering assets.
 
 use daybook_events::assets::iso_scale;
-use daybook_events::event::account::LimitedAsset;
-use daybook_events::event::{AccountOpened, AssetRegistered, Event, LedgerOpened};
-use daybook_events::ids::AssetCode;
+use daybook_events::event::{AssetRegistered, Event, LedgerAfter, LedgerOpened, LedgerUpdated};
 
-use super::guards;
-use crate::command::{OpenAccount, OpenLedger, RegisterAsset};
+use super::{guards, judge_first, metadata};
+use crate::command::{OpenLedger, RegisterAsset, UpdateLedger};
 use crate::context::{Context, Decision};
 use crate::ledger::Ledger;
 use crate::rejection::{Existing, Rejection};
@@ -38,6 +36,34 @@ pub(super) fn open_ledger(
     })))
 }
 
+pub(super) fn update_ledger(
+    ledger: &Ledger,
+    command: &UpdateLedger,
+    context: &Context,
+) -> Result<Decision, Rejection> {
+    if let Some(first) = judge_first(ledger, context)? {
+        return Ok(first);
+    }
+    let before = the_ledger(ledger)?;
+    let metadata = metadata::after(&before.metadata, &command.metadata)?;
+
+    // After this point the command succeeds.
+    Ok(Decision::Event(Event::LedgerUpdated(LedgerUpdated {
+        after: LedgerAfter {
+            name: command.name.apply(before.name.clone()),
+            metadata,
+            ..before
+        },
+    })))
+}
+
+/// The ledger as it stands.
+pub(super) fn the_ledger(ledger: &Ledger) -> Result<LedgerAfter, Rejection> {
+    ledger
+        .after()
+        .ok_or_else(|| Rejection::LedgerNotFound(ledger.id().clone()))
+}
+
 pub(super) fn register_asset(
     ledger: &Ledger,
     command: &RegisterAsset,
@@ -60,60 +86,4 @@ pub(super) fn register_asset(
         scale,
         name,
     })))
-}
-
-pub(super) fn open_account(
-    ledger: &Ledger,
-    command: &OpenAccount,
-    context: &Context,
-) -> Result<Decision, Rejection> {
-    guards::ledger_exists(ledger)?;
-    if let Some(first) = guards::happened_before(context)? {
-        return Ok(Decision::Replay(first));
-    }
-    if ledger.look_up(&command.account).is_some() {
-        let existing = Existing::Account(command.account.clone());
-        return Err(Rejection::AlreadyExists(existing));
-    }
-    guards::at_the_revision_insisted_on(ledger, context)?;
-    named_assets_are_known(ledger, command)?;
-
-    // After this point the command succeeds.
-    let OpenAccount {
-        account,
-        account_type,
-        normal_balance,
-        name,
-        assets,
-        limits,
-        metadata,
-    } = command.clone();
-    Ok(Decision::Event(Event::AccountOpened(AccountOpened {
-        account,
-        account_type,
-        normal_balance: normal_balance.unwrap_or(account_type.normal_balance()),
-        name,
-        assets: assets.map(|allowed| allowed.as_set().clone()),
-        limits,
-        metadata,
-    })))
-}
-
-/// A restriction or limit for a code that nothing can hold is a typing error that nobody would
-/// notice until the limit failed to bind.
-fn named_assets_are_known(ledger: &Ledger, command: &OpenAccount) -> Result<(), Rejection> {
-    let allowed = command.assets.iter().flat_map(|allowed| allowed.as_set());
-    let limited = command.limits.iter().filter_map(|(asset, _)| match asset {
-        LimitedAsset::Other => None,
-        LimitedAsset::Asset(asset) => Some(asset),
-    });
-    let unknown: Option<&AssetCode> = allowed
-        .chain(limited)
-        .find(|asset| ledger.scale_of(asset).is_none());
-    unknown.map_or(Ok(()), |asset| {
-        Err(Rejection::AssetUnknown {
-            index: None,
-            asset: asset.clone(),
-        })
-    })
 }

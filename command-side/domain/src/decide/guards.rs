@@ -1,12 +1,16 @@
 //! The guards: each judges one rule, and names the first entry that breaks it. What calls them
 //! decides their order, which is the API's.
 
+use daybook_events::event::AccountStatus;
+use daybook_events::event::transaction::EffectiveLocal;
 use daybook_events::ids::{AssetCode, Reference, Revision, TransactionId};
 use daybook_events::money::{Amount, Minor, Side};
+use daybook_events::time::Effective;
 
-use super::netting::{Movement, net};
-use crate::command::NewEntry;
-use crate::context::{Context, Earlier, Target};
+use super::netting::{Effect, Movement, Step, net};
+use super::transaction::Asked;
+use crate::command::{Comparison, NewEntry};
+use crate::context::{Context, Earlier};
 use crate::ledger::{Account, AccountIndex, Ledger};
 use crate::rejection::{Existing, Rejection};
 
@@ -72,23 +76,6 @@ pub(super) fn reference_is_free(
     }
 }
 
-/// The target of a reversal: there, and not reversed yet.
-pub(super) fn not_reversed_yet(
-    target: TransactionId,
-    context: &Context,
-) -> Result<&Target, Rejection> {
-    let Some(found) = &context.named.target else {
-        return Err(Rejection::TransactionNotFound(target));
-    };
-    match found.reversed_by {
-        Some(reversed_by) => Err(Rejection::AlreadyReversed {
-            target,
-            reversed_by,
-        }),
-        None => Ok(found),
-    }
-}
-
 pub(super) fn accounts_exist<'a>(
     ledger: &'a Ledger,
     entries: &[NewEntry],
@@ -100,7 +87,7 @@ pub(super) fn accounts_exist<'a>(
             ledger
                 .look_up(&entry.account)
                 .ok_or_else(|| Rejection::AccountNotFound {
-                    index,
+                    index: Some(index),
                     account: entry.account.clone(),
                 })
         })
@@ -130,6 +117,29 @@ pub(super) fn assets_are_known_and_allowed(
     Ok(())
 }
 
+/// Closed accounts take no entries; frozen ones only those that settle what was held before.
+pub(super) fn accounts_take_entries(
+    entries: &[NewEntry],
+    accounts: &[(AccountIndex, &Account)],
+    effect: Effect,
+) -> Result<(), Rejection> {
+    for (index, (entry, (_, account))) in entries.iter().zip(accounts).enumerate() {
+        let index = Some(index);
+        match account.status() {
+            AccountStatus::Closed => {
+                let account = entry.account.clone();
+                return Err(Rejection::AccountClosed { index, account });
+            }
+            AccountStatus::Frozen if effect != Effect::Settles => {
+                let account = entry.account.clone();
+                return Err(Rejection::AccountFrozen { index, account });
+            }
+            AccountStatus::Open | AccountStatus::Frozen => {}
+        }
+    }
+    Ok(())
+}
+
 /// Debits equal credits per asset (INV-1).
 pub(super) fn balanced_per_asset(entries: &[NewEntry]) -> Result<(), Rejection> {
     let moves = entries
@@ -151,16 +161,54 @@ pub(super) fn balanced_per_asset(entries: &[NewEntry]) -> Result<(), Rejection> 
     }
 }
 
-/// No turnover and no balance beyond 10^36; gives the movement that each entry is part of.
-pub(super) fn within_bounds(
+/// The day on which the transaction counts is not closed.
+pub(super) fn period_is_open(
     ledger: &Ledger,
-    entries: &[NewEntry],
-    accounts: &[(AccountIndex, &Account)],
-) -> Result<Vec<Movement>, Rejection> {
-    net(ledger, entries, accounts).map_err(|index| Rejection::Overflow { index })
+    effective_at: Option<Effective>,
+    context: &Context,
+) -> Result<(), Rejection> {
+    let Some(closed_through) = ledger.closed_through() else {
+        return Ok(());
+    };
+    let effective = effective_at.unwrap_or(Effective::Instant(context.now));
+    let date = EffectiveLocal::resolve(effective, ledger.time_zone()).date;
+    if date > closed_through {
+        return Ok(());
+    }
+    Err(Rejection::PeriodClosed {
+        date,
+        closed_through,
+    })
 }
 
-/// No account beyond its limits (INV-6), judged on the balance after the whole transaction.
+/// No turnover and no balance beyond 10^36, and no part of a hold beyond what one entry can
+/// release again; gives the movement that each entry is part of.
+pub(super) fn within_bounds(
+    ledger: &Ledger,
+    asked: &Asked<'_>,
+    accounts: &[(AccountIndex, &Account)],
+) -> Result<Vec<Movement>, Rejection> {
+    let entries = asked.entries.iter().zip(accounts);
+    let steps = entries.map(|(entry, account)| Step {
+        account: *account,
+        asset: &entry.asset,
+        side: entry.direction,
+        amount: entry.amount.into(),
+        effect: asked.effect,
+    });
+    let released = asked
+        .released()
+        .iter()
+        .filter_map(|part| Step::releasing(ledger, part));
+    let movements =
+        net(ledger, steps.chain(released)).map_err(|index| Rejection::Overflow { index })?;
+    match movements.iter().position(Movement::holds_too_much) {
+        Some(index) => Err(Rejection::HoldTooLarge { index }),
+        None => Ok(movements),
+    }
+}
+
+/// No account beyond its limits (INV-6), judged on the balance after the whole command.
 pub(super) fn within_limits(
     entries: &[NewEntry],
     accounts: &[(AccountIndex, &Account)],
@@ -175,8 +223,8 @@ pub(super) fn within_limits(
     Ok(())
 }
 
-/// A breached balance that moves towards its limit passes; one that stands still does not, since
-/// then the transaction leaves the account beyond its limit without making it better.
+/// A breached balance passes unless the command makes it worse: a limit may be set that is breached
+/// already, and what was held before that still settles.
 fn within_limit(
     index: usize,
     entry: &NewEntry,
@@ -187,7 +235,7 @@ fn within_limit(
     let limit = account.limits().of(&entry.asset);
     if let Some(min_available) = limit.min_available {
         let available = movement.after.available(normal);
-        if available < min_available && available <= movement.before.available(normal) {
+        if available < min_available && available < movement.before.available(normal) {
             return Err(Rejection::InsufficientFunds {
                 index,
                 account: entry.account.clone(),
@@ -199,7 +247,7 @@ fn within_limit(
     }
     if let Some(max_balance) = limit.max_balance {
         let balance = movement.after.with_pending_increases(normal);
-        if balance > max_balance && balance >= movement.before.with_pending_increases(normal) {
+        if balance > max_balance && balance > movement.before.with_pending_increases(normal) {
             return Err(Rejection::LimitExceeded {
                 index,
                 account: entry.account.clone(),
@@ -210,6 +258,49 @@ fn within_limit(
         }
     }
     Ok(())
+}
+
+/// What the client insists on, judged on the balance after the whole command.
+pub(super) fn conditions_hold(
+    entries: &[NewEntry],
+    accounts: &[(AccountIndex, &Account)],
+    movements: &[Movement],
+) -> Result<(), Rejection> {
+    let judged = entries.iter().zip(accounts).zip(movements).enumerate();
+    for (index, ((entry, (_, account)), movement)) in judged {
+        let Some(condition) = entry.condition else {
+            continue;
+        };
+        let after = movement.after.after(account.normal_balance());
+        for (what, balance, comparison) in [
+            ("available", after.available, condition.available),
+            ("posted", after.posted, condition.posted),
+        ] {
+            if let Some(condition) = first_unmet(comparison, balance) {
+                return Err(Rejection::ConditionFailed {
+                    index,
+                    account: entry.account.clone(),
+                    asset: entry.asset.clone(),
+                    what,
+                    balance,
+                    condition,
+                });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The first bound that the balance does not meet, in words.
+fn first_unmet(comparison: Comparison, balance: Minor) -> Option<String> {
+    let Comparison { gte, lte, eq } = comparison;
+    let bounds = [
+        ("gte", gte, gte.is_none_or(|bound| balance >= bound)),
+        ("lte", lte, lte.is_none_or(|bound| balance <= bound)),
+        ("eq", eq, eq.is_none_or(|bound| balance == bound)),
+    ];
+    let (word, bound, _) = bounds.into_iter().find(|(_, _, met)| !met)?;
+    Some(format!("{word} {}", bound?))
 }
 
 /// An asset whose debits and credits differ.

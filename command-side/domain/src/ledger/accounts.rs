@@ -1,20 +1,24 @@
 //! The accounts of a ledger with their balances, interned to small indexes.
 
+mod stored;
+
 use std::collections::BTreeSet;
 
-use daybook_events::event::{AccountOpened, Limits};
+use daybook_events::event::{AccountAfter, AccountOpened, AccountStatus, Limits};
 use daybook_events::ids::{AccountId, AssetCode, Name, Revision};
 use daybook_events::metadata::Metadata;
 use daybook_events::money::{AccountType, Side};
 use daybook_events::time::Timestamp;
 use rustc_hash::FxHashMap;
+use serde::{Deserialize, Serialize};
 
 use super::assets::{AssetIndex, Assets};
 use super::balance::Balance;
-use super::journal::BalanceBefore;
+use super::journal::{BalanceBefore, TermsBefore};
+pub(super) use stored::StoredAccount;
 
 /// An account of one ledger.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct AccountIndex(u32);
 
 /// The table. An account's id stands in the map alone, so that its text lives once.
@@ -29,15 +33,33 @@ pub(super) struct Accounts {
 pub(crate) struct Account {
     account_type: AccountType,
     normal_balance: Side,
-    name: Option<Name>,
     assets: Option<BTreeSet<AssetCode>>,
-    limits: Limits,
-    metadata: Metadata,
     opened_at: Timestamp,
     opened_revision: Revision,
     revision: Revision,
+    terms: Terms,
     /// Sorted by asset index; most accounts have one.
     balances: Vec<(AssetIndex, Balance)>,
+}
+
+/// What may change of an account beside its balances.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Terms {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) name: Option<Name>,
+    pub(crate) status: AccountStatus,
+    #[serde(default, skip_serializing_if = "Limits::is_empty")]
+    pub(crate) limits: Limits,
+    #[serde(default, skip_serializing_if = "Metadata::is_empty")]
+    pub(crate) metadata: Metadata,
+}
+
+impl AccountIndex {
+    /// Its place in the table; beyond any table where it does not fit.
+    fn place(self) -> usize {
+        usize::try_from(self.0).unwrap_or(usize::MAX)
+    }
 }
 
 impl Account {
@@ -52,7 +74,15 @@ impl Account {
     }
 
     pub(crate) fn limits(&self) -> &Limits {
-        &self.limits
+        &self.terms.limits
+    }
+
+    pub(crate) fn status(&self) -> AccountStatus {
+        self.terms.status
+    }
+
+    pub(crate) fn terms(&self) -> &Terms {
+        &self.terms
     }
 
     pub(super) fn balance(&self, asset: AssetIndex) -> Option<Balance> {
@@ -117,13 +147,16 @@ impl Accounts {
         self.rows.push(Account {
             account_type: event.account_type,
             normal_balance: event.normal_balance,
-            name: event.name.clone(),
             assets: event.assets.clone(),
-            limits: event.limits.clone(),
-            metadata: event.metadata.clone(),
             opened_at: at,
             opened_revision: revision,
             revision,
+            terms: Terms {
+                name: event.name.clone(),
+                status: AccountStatus::Open,
+                limits: event.limits.clone(),
+                metadata: event.metadata.clone(),
+            },
             balances: Vec::new(),
         });
         true
@@ -150,7 +183,7 @@ impl Accounts {
     }
 
     /// Takes back [`Self::set_balance`].
-    pub(super) fn restore(&mut self, before: BalanceBefore) {
+    pub(super) fn restore_balance(&mut self, before: BalanceBefore) {
         let Some(row) = self.row_mut(before.account) else {
             return;
         };
@@ -161,6 +194,31 @@ impl Accounts {
         }
     }
 
+    /// Sets the terms and says what stood before.
+    pub(super) fn set_terms(
+        &mut self,
+        account: AccountIndex,
+        terms: Terms,
+        revision: Revision,
+    ) -> Option<TermsBefore> {
+        let row = self.row_mut(account)?;
+        let before = TermsBefore {
+            account,
+            terms: std::mem::replace(&mut row.terms, terms),
+            revision: row.revision,
+        };
+        row.revision = revision;
+        Some(before)
+    }
+
+    /// Takes back [`Self::set_terms`].
+    pub(super) fn restore_terms(&mut self, before: TermsBefore) {
+        if let Some(row) = self.row_mut(before.account) {
+            row.terms = before.terms;
+            row.revision = before.revision;
+        }
+    }
+
     /// Takes back the last [`Self::open`].
     pub(super) fn forget(&mut self, id: &AccountId) {
         self.by_id.remove(id);
@@ -168,11 +226,11 @@ impl Accounts {
     }
 
     fn row(&self, index: AccountIndex) -> Option<&Account> {
-        self.rows.get(usize::try_from(index.0).ok()?)
+        self.rows.get(index.place())
     }
 
     fn row_mut(&mut self, index: AccountIndex) -> Option<&mut Account> {
-        self.rows.get_mut(usize::try_from(index.0).ok()?)
+        self.rows.get_mut(index.place())
     }
 }
 
@@ -187,6 +245,8 @@ pub struct AccountView<'a> {
     pub normal_balance: Side,
     /// A name for people.
     pub name: Option<&'a Name>,
+    /// What it lets happen.
+    pub status: AccountStatus,
     /// The only assets it may hold; any if absent.
     pub assets: Option<&'a BTreeSet<AssetCode>>,
     /// Its limits.
@@ -209,10 +269,11 @@ impl<'a> AccountView<'a> {
             account: id,
             account_type: account.account_type,
             normal_balance: account.normal_balance,
-            name: account.name.as_ref(),
+            name: account.terms.name.as_ref(),
+            status: account.terms.status,
             assets: account.assets.as_ref(),
-            limits: &account.limits,
-            metadata: &account.metadata,
+            limits: &account.terms.limits,
+            metadata: &account.terms.metadata,
             opened_at: account.opened_at,
             opened_revision: account.opened_revision,
             revision: account.revision,
@@ -221,7 +282,7 @@ impl<'a> AccountView<'a> {
         }
     }
 
-    /// Every asset that ever had an entry, with its balance, in code order.
+    /// Every asset that ever had an entry or hold, with its balance, in code order.
     pub fn balances(&self) -> impl Iterator<Item = (&'a AssetCode, Balance)> + use<'a> {
         let mut balances: Vec<_> = self
             .balances
@@ -242,5 +303,28 @@ impl<'a> AccountView<'a> {
             })
             .map(|(_, balance)| *balance)
             .unwrap_or_default()
+    }
+
+    /// The first asset, in code order, of which it has a balance or something pending.
+    pub(crate) fn first_not_empty(&self) -> Option<(&'a AssetCode, Balance)> {
+        self.balances().find(|(_, balance)| !balance.is_empty())
+    }
+
+    /// The account as an event about it stores it.
+    pub(crate) fn after(&self) -> AccountAfter {
+        AccountAfter {
+            account_type: self.account_type,
+            normal_balance: self.normal_balance,
+            name: self.name.cloned(),
+            status: self.status,
+            assets: self.assets.cloned(),
+            limits: self.limits.clone(),
+            metadata: self.metadata.clone(),
+            opened_at: self.opened_at,
+            balances: self
+                .balances()
+                .map(|(asset, balance)| (asset.clone(), balance.turnover()))
+                .collect(),
+        }
     }
 }

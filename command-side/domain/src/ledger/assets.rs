@@ -1,11 +1,16 @@
 //! The assets that a ledger has met, interned to small indexes.
 
+use daybook_events::Invalid;
 use daybook_events::assets::{Scale, iso_scale};
 use daybook_events::ids::AssetCode;
 use rustc_hash::FxHashMap;
+use serde::{Deserialize, Serialize};
+
+use super::snapshot::refused;
 
 /// An asset of one ledger.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
 pub(crate) struct AssetIndex(u32);
 
 /// The table: registered assets, and those of ISO 4217 from their first entry on.
@@ -15,15 +20,48 @@ pub(super) struct Assets {
     rows: Vec<Row>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Row {
+/// One asset of the table; also as a snapshot stores it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Row {
     code: AssetCode,
     /// What was registered. It wins over ISO 4217: a later edition of that list may add a code
     /// that a ledger already uses, and history keeps its meaning.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     registered: Option<Scale>,
 }
 
+impl AssetIndex {
+    /// Its place in the table; beyond any table where it does not fit.
+    pub(super) fn place(self) -> usize {
+        usize::try_from(self.0).unwrap_or(usize::MAX)
+    }
+}
+
+impl Row {
+    pub(super) fn is_registered(&self) -> bool {
+        self.registered.is_some()
+    }
+}
+
 impl Assets {
+    /// The table in the order of its indexes.
+    pub(super) fn rows(&self) -> &[Row] {
+        &self.rows
+    }
+
+    /// The table again.
+    pub(super) fn from_rows(rows: Vec<Row>) -> Result<Self, Invalid> {
+        let by_code: FxHashMap<_, _> = (0..)
+            .zip(&rows)
+            .map(|(index, row)| (row.code.clone(), AssetIndex(index)))
+            .collect();
+        if by_code.len() != rows.len() {
+            return Err(refused("an asset stands twice"));
+        }
+        Ok(Self { by_code, rows })
+    }
+
     pub(super) fn index_of(&self, asset: &AssetCode) -> Option<AssetIndex> {
         self.by_code.get(asset).copied()
     }
@@ -84,10 +122,10 @@ impl Assets {
     }
 
     fn row(&self, index: AssetIndex) -> Option<&Row> {
-        self.rows.get(usize::try_from(index.0).ok()?)
+        self.rows.get(index.place())
     }
 
     fn row_mut(&mut self, index: AssetIndex) -> Option<&mut Row> {
-        self.rows.get_mut(usize::try_from(index.0).ok()?)
+        self.rows.get_mut(index.place())
     }
 }

@@ -1,6 +1,6 @@
 //! A balance: the four turnovers of one account and asset, and what they add up to.
 
-use daybook_events::event::BalanceAfter;
+use daybook_events::event::{BalanceAfter, Turnover};
 use daybook_events::money::{BALANCE_MAX, Minor, Side};
 
 /// The turnovers of one account and asset, each 0 … 10^36 and only ever growing, except that
@@ -60,6 +60,45 @@ impl Balance {
         within_bounds(self.posted(normal).get().saturating_add(increases.get()))
     }
 
+    /// The four turnovers as an event stores them.
+    pub(crate) const fn turnover(self) -> Turnover {
+        Turnover {
+            debits: self.debits,
+            credits: self.credits,
+            pending_debits: self.pending_debits,
+            pending_credits: self.pending_credits,
+        }
+    }
+
+    /// The balance of four turnovers, or `None` where [`Self::posting`] could not lead to them.
+    pub fn try_new(turnover: Turnover) -> Option<Self> {
+        let Turnover {
+            debits,
+            credits,
+            pending_debits,
+            pending_credits,
+        } = turnover;
+        let all = [debits, credits, pending_debits, pending_credits];
+        if all.iter().any(|turnover| *turnover < Minor::ZERO) {
+            return None;
+        }
+        debits.checked_add(pending_debits)?;
+        credits.checked_add(pending_credits)?;
+        Some(Self {
+            debits,
+            credits,
+            pending_debits,
+            pending_credits,
+        })
+    }
+
+    /// Whether nothing is posted, on balance, and nothing is pending.
+    pub(crate) fn is_empty(self) -> bool {
+        self.debits == self.credits
+            && self.pending_debits.is_zero()
+            && self.pending_credits.is_zero()
+    }
+
     /// The three sums as an event stores them.
     pub fn after(self, normal: Side) -> BalanceAfter {
         BalanceAfter {
@@ -69,14 +108,30 @@ impl Balance {
         }
     }
 
-    /// The balance after posting more on one side, or `None` if any of its turnovers or sums would
-    /// be beyond 10^36.
+    /// The balance after posting more on one side, or `None` if a turnover, with what is pending
+    /// on its side, would be beyond 10^36.
     pub(crate) fn posting(self, side: Side, amount: Minor) -> Option<Self> {
-        let mut after = self;
-        match side {
-            Side::Debit => after.debits = self.debits.checked_add(amount)?,
-            Side::Credit => after.credits = self.credits.checked_add(amount)?,
-        }
+        self.shifted(Shift::default().posting(side, amount)?)
+    }
+
+    /// The balance after a hold of more on one side; `None` as in [`Self::posting`].
+    pub(crate) fn pending_on(self, side: Side, amount: Minor) -> Option<Self> {
+        self.shifted(Shift::default().pending_on(side, amount)?)
+    }
+
+    /// The balance after less is held on one side; `None` if so much was not held.
+    pub(crate) fn releasing(self, side: Side, amount: Minor) -> Option<Self> {
+        self.shifted(Shift::default().releasing(side, amount)?)
+    }
+
+    /// The balance after all of a shift at once.
+    pub(crate) fn shifted(self, by: Shift) -> Option<Self> {
+        let after = Self {
+            debits: turnover(self.debits, by.debits)?,
+            credits: turnover(self.credits, by.credits)?,
+            pending_debits: turnover(self.pending_debits, by.pending_debits)?,
+            pending_credits: turnover(self.pending_credits, by.pending_credits)?,
+        };
         // Sums of two turnovers, either way round, are what every balance is made of.
         after.debits.checked_add(after.pending_debits)?;
         after.credits.checked_add(after.pending_credits)?;
@@ -91,6 +146,54 @@ impl Balance {
     }
 }
 
+/// What is added to the turnovers of one account and asset; taken from, where it is negative.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Shift {
+    debits: Minor,
+    credits: Minor,
+    pending_debits: Minor,
+    pending_credits: Minor,
+}
+
+/// Each gives `None` beyond ±10^36.
+impl Shift {
+    /// More is posted.
+    pub(crate) fn posting(mut self, side: Side, amount: Minor) -> Option<Self> {
+        let turnover = match side {
+            Side::Debit => &mut self.debits,
+            Side::Credit => &mut self.credits,
+        };
+        *turnover = turnover.checked_add(amount)?;
+        Some(self)
+    }
+
+    /// More is held.
+    pub(crate) fn pending_on(mut self, side: Side, amount: Minor) -> Option<Self> {
+        let turnover = self.pending_mut(side);
+        *turnover = turnover.checked_add(amount)?;
+        Some(self)
+    }
+
+    /// Less is held.
+    pub(crate) fn releasing(mut self, side: Side, amount: Minor) -> Option<Self> {
+        let turnover = self.pending_mut(side);
+        *turnover = turnover.checked_sub(amount)?;
+        Some(self)
+    }
+
+    fn pending_mut(&mut self, side: Side) -> &mut Minor {
+        match side {
+            Side::Debit => &mut self.pending_debits,
+            Side::Credit => &mut self.pending_credits,
+        }
+    }
+}
+
+/// A turnover is never negative.
+fn turnover(before: Minor, by: Minor) -> Option<Minor> {
+    before.checked_add(by).filter(|after| *after >= Minor::ZERO)
+}
+
 fn difference(normal: Side, debits: Minor, credits: Minor) -> i128 {
     let (increases, decreases) = match normal {
         Side::Debit => (debits, credits),
@@ -99,7 +202,7 @@ fn difference(normal: Side, debits: Minor, credits: Minor) -> i128 {
     increases.get().saturating_sub(decreases.get())
 }
 
-/// [`Balance::posting`] lets no turnover, with what is pending on its side, beyond 10^36; a
+/// [`Balance::shifted`] lets no turnover, with what is pending on its side, beyond 10^36; a
 /// difference of two such numbers cannot be beyond it either, so nothing is ever held back here.
 fn within_bounds(minor_units: i128) -> Minor {
     debug_assert!(

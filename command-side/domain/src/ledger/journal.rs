@@ -3,20 +3,32 @@
 
 use daybook_events::ids::{AccountId, Revision};
 
-use super::Head;
-use super::accounts::AccountIndex;
+use super::accounts::{AccountIndex, Terms};
 use super::assets::AssetIndex;
 use super::balance::Balance;
+use super::holds::HoldChange;
+use super::{About, Head};
 
 /// One change and what takes it back. Changes are taken back in reverse order, so that the last
 /// account or asset of its table is always the one to forget.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Change {
-    LedgerOpened,
+    /// Boxed, as the next one is: rare and large, beside balances that are frequent and small.
+    About(Box<Option<About>>),
+    Terms(Box<TermsBefore>),
     AccountOpened(AccountId),
     AssetInterned,
     AssetRegistered(AssetIndex),
     Balance(BalanceBefore),
+    Hold(HoldChange),
+}
+
+/// What an account was before a change, beside its balances.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct TermsBefore {
+    pub(super) account: AccountIndex,
+    pub(super) terms: Terms,
+    pub(super) revision: Revision,
 }
 
 /// An account's balance of one asset before a change; `None`: it had never had an entry.

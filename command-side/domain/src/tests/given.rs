@@ -1,131 +1,15 @@
-//! What tests start from: a ledger with a few accounts, and short words for entries.
+//! What tests start from: a ledger with a few accounts, and what was recorded in it.
 
-use std::collections::BTreeMap;
-
-use daybook_events::event::{Event, Limit, LimitedAsset, Limits, TransactionPosted};
-use daybook_events::ids::{
-    AccountId, AssetCode, Description, EventId, LedgerId, Revision, TransactionId,
-};
-use daybook_events::metadata::Metadata;
-use daybook_events::money::{AccountType, Amount, Minor, Side};
+use daybook_events::event::{Event, HoldEnded, MetadataOf, TransactionPosted};
+use daybook_events::ids::{EventId, LedgerId, Revision, TransactionId};
+use daybook_events::money::AccountType;
 use daybook_events::time::{TimeZone, Timestamp};
 
+pub(super) use super::words::*;
 use crate::{
-    AllowedAssets, Command, Context, Decision, Entries, Ledger, Named, NewEntry, OpenAccount,
-    OpenLedger, PostTransaction, Rejection, ReverseTransaction, Target, decide, evolve,
+    Command, Context, Decision, Ledger, Named, NewEntry, OpenAccount, Recorded, Rejection, Target,
+    TargetKind, decide, evolve, expire,
 };
-
-pub(super) fn account_id(text: &str) -> AccountId {
-    AccountId::parse(text).unwrap()
-}
-
-pub(super) fn asset(code: &str) -> AssetCode {
-    AssetCode::parse(code).unwrap()
-}
-
-pub(super) fn minor(number: i128) -> Minor {
-    Minor::try_new(number).unwrap()
-}
-
-pub(super) fn time(micros: i64) -> Timestamp {
-    Timestamp::try_from_micros(micros).unwrap()
-}
-
-pub(super) fn revision(number: u64) -> Revision {
-    Revision::new(number)
-}
-
-pub(super) fn transaction_id(number: u64) -> TransactionId {
-    let (high, low) = (number >> 48, number & 0xffff_ffff_ffff);
-    let text = format!("00000000-0000-4000-{high:04x}-{low:012x}");
-    TransactionId::parse(&text).unwrap()
-}
-
-pub(super) fn entry(direction: Side, account: &str, amount: i128, code: &str) -> NewEntry {
-    NewEntry {
-        account: account_id(account),
-        direction,
-        amount: Amount::new(amount).unwrap(),
-        asset: asset(code),
-        description: None,
-        metadata: Metadata::default(),
-    }
-}
-
-/// A debit in USD.
-pub(super) fn debit(account: &str, amount: i128) -> NewEntry {
-    entry(Side::Debit, account, amount, "USD")
-}
-
-/// A credit in USD.
-pub(super) fn credit(account: &str, amount: i128) -> NewEntry {
-    entry(Side::Credit, account, amount, "USD")
-}
-
-/// A debit and a credit in USD.
-pub(super) fn transfer(debited: &str, credited: &str, amount: i128) -> Vec<NewEntry> {
-    vec![debit(debited, amount), credit(credited, amount)]
-}
-
-pub(super) fn transaction(entries: Vec<NewEntry>) -> PostTransaction {
-    PostTransaction {
-        reference: None,
-        code: None,
-        description: None,
-        effective_at: None,
-        related_to: None,
-        entries: Entries::try_new(entries).unwrap(),
-        metadata: Metadata::default(),
-    }
-}
-
-pub(super) fn post(entries: Vec<NewEntry>) -> Command {
-    Command::PostTransaction(transaction(entries))
-}
-
-pub(super) fn reversal(target: u64) -> ReverseTransaction {
-    ReverseTransaction {
-        target: transaction_id(target),
-        effective_at: None,
-        reference: None,
-        reason: Description::parse("a mistake").unwrap(),
-        metadata: Metadata::default(),
-    }
-}
-
-pub(super) fn open_ledger(zone: TimeZone) -> Command {
-    Command::OpenLedger(OpenLedger {
-        name: None,
-        time_zone: zone,
-        metadata: Metadata::default(),
-    })
-}
-
-pub(super) fn account(id: &str, account_type: AccountType) -> OpenAccount {
-    OpenAccount {
-        account: account_id(id),
-        account_type,
-        normal_balance: None,
-        name: None,
-        assets: None,
-        limits: Limits::default(),
-        metadata: Metadata::default(),
-    }
-}
-
-/// Limits of one asset or `*`.
-pub(super) fn limits(of: &str, min_available: Option<i128>, max_balance: Option<i128>) -> Limits {
-    let limit = Limit {
-        min_available: min_available.map(minor),
-        max_balance: max_balance.map(minor),
-    };
-    Limits::try_new(BTreeMap::from([(LimitedAsset::parse(of).unwrap(), limit)])).unwrap()
-}
-
-pub(super) fn restricted_to(codes: &[&str]) -> Option<AllowedAssets> {
-    let codes = codes.iter().map(|code| asset(code)).collect();
-    Some(AllowedAssets::try_new(codes).unwrap())
-}
 
 pub(super) fn at(micros: i64) -> Context {
     Context {
@@ -140,7 +24,7 @@ pub(super) fn at(micros: i64) -> Context {
 #[derive(Debug, Clone)]
 pub(super) struct Book {
     pub(super) ledger: Ledger,
-    pub(super) events: Vec<(Timestamp, Event)>,
+    pub(super) events: Vec<(Recorded, Event)>,
 }
 
 impl Book {
@@ -179,7 +63,12 @@ impl Book {
 
     /// The context of the next command: one microsecond later, nothing named.
     pub(super) fn next(&self) -> Context {
-        at(i64::try_from(self.events.len()).unwrap() + 1)
+        let count = i64::try_from(self.events.len()).unwrap();
+        let last = self.ledger.last_recorded_at().map_or(0, Timestamp::micros);
+        Context {
+            id: event_id(u64::try_from(count).unwrap() + 1),
+            ..at(count.max(last) + 1)
+        }
     }
 
     pub(super) fn decide(&self, command: &Command) -> Result<Decision, Rejection> {
@@ -197,20 +86,63 @@ impl Book {
         self.accept_with(command, &context)
     }
 
+    /// Gives the event that answers the command.
     pub(super) fn accept_with(&mut self, command: &Command, context: &Context) -> Event {
         match decide(&self.ledger, command, context) {
             Ok(Decision::Event(event)) => {
-                self.apply(context.now, &event);
+                self.record(context.now, context.id, &event);
+                event
+            }
+            Ok(Decision::Ending(ended, event)) => {
+                let minted = self.minted();
+                self.record(context.now, minted, &Event::HoldEnded(*ended));
+                self.record(context.now, context.id, &event);
                 event
             }
             other => panic!("{command:?} was to be accepted: {other:?}"),
         }
     }
 
+    /// Decides and applies a command about an earlier transaction.
+    pub(super) fn accept_about(&mut self, id: TransactionId, command: &Command) -> Event {
+        let context = self.about(id);
+        self.accept_with(command, &context)
+    }
+
+    /// Places a hold that must be accepted and gives its id.
+    pub(super) fn hold(&mut self, command: &Command) -> TransactionId {
+        let context = self.next();
+        self.accept_with(command, &context);
+        context.id.into()
+    }
+
+    /// Expires what is due, as the writer does before anything else at this time.
+    pub(super) fn expire(&mut self, now: Timestamp) {
+        for hold in self.ledger.due(now).collect::<Vec<_>>() {
+            let ended = expire(&self.ledger, hold).unwrap();
+            self.apply(now, &Event::HoldEnded(ended));
+        }
+    }
+
+    /// Applies an event under an id of its own.
     pub(super) fn apply(&mut self, now: Timestamp, event: &Event) {
-        let due = self.next_revision();
-        evolve(&mut self.ledger, due, now, event).unwrap();
-        self.events.push((now, event.clone()));
+        let minted = self.minted();
+        self.record(now, minted, event);
+    }
+
+    fn record(&mut self, at: Timestamp, id: EventId, event: &Event) {
+        let recorded = Recorded {
+            revision: self.next_revision(),
+            id,
+            at,
+        };
+        evolve(&mut self.ledger, recorded, event).unwrap();
+        self.events.push((recorded, event.clone()));
+    }
+
+    /// An id that no context has.
+    fn minted(&self) -> EventId {
+        event_id((1 << 60) + self.next_revision().get())
     }
 
     pub(super) fn next_revision(&self) -> Revision {
@@ -221,13 +153,73 @@ impl Book {
 
     /// The transaction at a revision, as a target.
     pub(super) fn target(&self, at: u64) -> Target {
-        let (recorded_at, event) = &self.events[usize::try_from(at).unwrap()];
+        let (recorded, event) = &self.events[usize::try_from(at).unwrap()];
+        let id = TransactionId::from(recorded.id);
+        let later = || self.events.iter().skip(usize::try_from(at).unwrap() + 1);
+        let kind = match event {
+            Event::TransactionPosted(posted) => TargetKind::Posted {
+                posted: posted.clone(),
+                reversed_by: later().find_map(|(recorded, event)| match event {
+                    Event::TransactionPosted(posted) if posted.reverses() == Some(id) => {
+                        Some(recorded.revision)
+                    }
+                    _ => None,
+                }),
+            },
+            Event::HoldPlaced(placed) => TargetKind::Hold {
+                placed: placed.clone(),
+                ended: later().find_map(|(recorded, event)| match event {
+                    Event::HoldEnded(ended) if ended.hold == id => {
+                        Some((recorded.revision, ended.outcome))
+                    }
+                    _ => None,
+                }),
+            },
+            _ => panic!("not a transaction: {event:?}"),
+        };
+        let metadata = later().rev().find_map(|(_, event)| match event {
+            Event::MetadataSet(set) if set.of == MetadataOf::Transaction(id) => {
+                Some(set.metadata.clone())
+            }
+            _ => None,
+        });
         Target {
-            revision: revision(at),
-            recorded_at: *recorded_at,
-            posted: as_posted(event).clone(),
-            reversed_by: None,
+            revision: recorded.revision,
+            recorded_at: recorded.at,
+            metadata,
+            kind,
         }
+    }
+
+    /// The context of the next command, which is about an earlier transaction.
+    pub(super) fn about(&self, id: TransactionId) -> Context {
+        let known = |(recorded, event): &(Recorded, Event)| {
+            event.transaction().is_some() && TransactionId::from(recorded.id) == id
+        };
+        let at = self.events.iter().position(known).unwrap();
+        let mut context = self.next();
+        context.named.target = Some(self.target(at.try_into().unwrap()));
+        context
+    }
+
+    /// The code and the entry that a command about an earlier transaction is refused with.
+    pub(super) fn refused_about(
+        &self,
+        id: TransactionId,
+        command: &Command,
+    ) -> Option<(&'static str, Option<usize>)> {
+        refusal(&decide(&self.ledger, command, &self.about(id)))
+    }
+
+    /// Posted, pending and available balance of an account in USD.
+    pub(super) fn sums(&self, id: &str) -> (i128, i128, i128) {
+        let view = self.ledger.account(&account_id(id)).unwrap();
+        let after = view.balance(&asset("USD")).after(view.normal_balance);
+        (
+            after.posted.get(),
+            after.pending.get(),
+            after.available.get(),
+        )
     }
 
     /// Posted balance of an account in USD.
@@ -245,13 +237,16 @@ pub(super) fn as_posted(event: &Event) -> &TransactionPosted {
     posted
 }
 
+pub(super) fn as_ended(event: &Event) -> &HoldEnded {
+    let Event::HoldEnded(ended) = event else {
+        panic!("not the end of a hold: {event:?}");
+    };
+    ended
+}
+
 pub(super) fn refusal(
     decided: &Result<Decision, Rejection>,
 ) -> Option<(&'static str, Option<usize>)> {
     let rejection = decided.as_ref().err()?;
     Some((rejection.problem().code, rejection.index()))
-}
-
-pub(super) fn event_id(number: u64) -> EventId {
-    transaction_id(number).into()
 }

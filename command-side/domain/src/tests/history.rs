@@ -5,10 +5,12 @@ use daybook_events::metadata::Metadata;
 use daybook_events::money::{Amount, BALANCE_MAX, Side};
 use daybook_events::time::TimeZone;
 
-use super::given::{Book, account_id, as_posted, asset, minor, post, revision, time, transfer};
+use super::given::{
+    Book, account_id, as_posted, asset, event_id, minor, post, revision, time, transfer,
+};
 use crate::ledger::Balance;
 use crate::{Command, Decision, RegisterAsset};
-use crate::{Law, Ledger, decide, evolve};
+use crate::{Law, Ledger, Recorded, decide, evolve};
 use daybook_events::assets::Scale;
 
 /// What a command's event would be.
@@ -31,7 +33,7 @@ fn broken(
 
 fn law_broken(book: &Book, at: u64, micros: i64, event: &Event) -> Law {
     let mut ledger = book.ledger.clone();
-    let corrupt = evolve(&mut ledger, revision(at), time(micros), event).unwrap_err();
+    let corrupt = evolve(&mut ledger, recorded(at, micros), event).unwrap_err();
     assert_eq!(ledger, book.ledger, "a refused event changes nothing");
     assert_eq!(corrupt.revision, revision(at));
     assert!(
@@ -40,6 +42,14 @@ fn law_broken(book: &Book, at: u64, micros: i64, event: &Event) -> Law {
             .starts_with("the history of ledger acme is corrupt")
     );
     corrupt.law
+}
+
+fn recorded(at: u64, micros: i64) -> Recorded {
+    Recorded {
+        revision: revision(at),
+        id: event_id(at),
+        at: time(micros),
+    }
 }
 
 fn opening() -> Event {
@@ -63,7 +73,8 @@ fn revisions_are_dense_and_times_never_go_back() {
     // A unit's events share one time.
     let mut ledger = book.ledger.clone();
     let last = book.ledger.last_recorded_at().unwrap();
-    assert_eq!(evolve(&mut ledger, revision(3), last, &event), Ok(()));
+    let recorded = recorded(3, last.micros());
+    assert_eq!(evolve(&mut ledger, recorded, &event), Ok(()));
 }
 
 #[test]

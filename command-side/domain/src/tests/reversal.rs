@@ -7,7 +7,7 @@ use super::given::{
     Book, account, as_posted, credit, debit, entry, limits, refusal, reversal, revision,
     transaction_id, transfer,
 };
-use crate::{Command, Context, decide};
+use crate::{Command, Context, TargetKind, decide};
 
 /// The context of a reversal of the transaction at `target`.
 fn about(book: &Book, target: u64) -> Context {
@@ -35,10 +35,10 @@ fn every_entry_of_every_asset_is_mirrored_in_order() {
     let context = about(&book, target);
     let event = book.accept_with(&Command::Reverse(reversal(42)), &context);
     let reversed = as_posted(&event);
-    assert_eq!(reversed.reverses, Some(transaction_id(42)));
+    assert_eq!(reversed.reverses(), Some(transaction_id(42)));
     assert_eq!(
-        reversed.reason,
-        Some(Description::parse("a mistake").unwrap())
+        reversed.reason(),
+        Some(&Description::parse("a mistake").unwrap())
     );
     assert_eq!(reversed.effective_at, None);
     assert_eq!(reversed.entries.len(), entries.len());
@@ -57,7 +57,10 @@ fn every_entry_of_every_asset_is_mirrored_in_order() {
 fn a_transaction_is_reversed_once_ever() {
     let book = Book::ready().posted(transfer("cash", "users:1", 5));
     let mut context = about(&book, last(&book));
-    context.named.target.as_mut().unwrap().reversed_by = Some(revision(9));
+    let target = context.named.target.as_mut().unwrap();
+    if let TargetKind::Posted { reversed_by, .. } = &mut target.kind {
+        *reversed_by = Some(revision(9));
+    }
     let decided = decide(&book.ledger, &Command::Reverse(reversal(42)), &context);
     let rejection = decided.unwrap_err();
     assert_eq!(

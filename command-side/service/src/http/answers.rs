@@ -1,13 +1,13 @@
 //! Outcomes as HTTP answers.
 
-use actix_web::HttpResponse;
-use actix_web::http::StatusCode;
+use actix_web::{HttpResponse, HttpResponseBuilder};
+use daybook_events::event::{CommandRejected, Event};
 use daybook_events::ids::Revision;
 use daybook_events::problems;
 use daybook_platform::problem::Problem;
 
 use crate::view;
-use crate::work::{Answer, Failure, Outcome, Record, Refusal};
+use crate::work::{Answer, Failure, Outcome, Record, Refusal, Shown};
 
 pub(super) const LEDGER_REVISION: &str = "Ledger-Revision";
 pub(super) const REPLAYED: &str = "Idempotent-Replayed";
@@ -23,17 +23,16 @@ pub(super) fn single(outcomes: Vec<Outcome>) -> Result<HttpResponse, Problem> {
     };
     let at = outcome.at;
     match outcome.answers.into_iter().next() {
-        Some(Answer::Applied(record)) => Ok(created(&record, false)),
-        Some(Answer::Replayed(record)) => Ok(created(&record, true)),
-        Some(Answer::WouldApply(record)) => {
+        Some(Answer::Applied(shown)) => done(&shown, false),
+        Some(Answer::Replayed(shown)) => done(&shown, true),
+        Some(Answer::WouldApply(shown)) => {
             let mut response = HttpResponse::Ok();
             if let Some(at) = at {
                 response.insert_header((LEDGER_REVISION, at.to_string()));
             }
-            Ok(response
-                .content_type("application/json")
-                .body(view::body(&record)))
+            with_body(response, &shown)
         }
+        Some(Answer::Declined { record, replayed }) => Err(declined(&record, replayed)),
         Some(Answer::Rejected(refusal)) => Err(refused(&refusal, at)),
         Some(Answer::Failed(failure)) => Err(failed(failure)),
         // A single command is answered with its event.
@@ -41,18 +40,58 @@ pub(super) fn single(outcomes: Vec<Outcome>) -> Result<HttpResponse, Problem> {
     }
 }
 
-/// 201 with the body, whether it is given for the first time or again.
-fn created(record: &Record, replayed: bool) -> HttpResponse {
-    let mut response = HttpResponse::build(StatusCode::CREATED);
-    response
-        .insert_header((LEDGER_REVISION, record.revision.to_string()))
-        .insert_header(("Location", view::location(record)));
+/// What came of a command, whether it is told for the first time or again: 201 if it made something
+/// that has a path of its own, else 200.
+fn done(shown: &Shown, replayed: bool) -> Result<HttpResponse, Problem> {
+    let mut response = match view::location(&shown.record) {
+        Some(path) => {
+            let mut response = HttpResponse::Created();
+            response.insert_header(("Location", path));
+            response
+        }
+        None => HttpResponse::Ok(),
+    };
+    response.insert_header((LEDGER_REVISION, shown.record.revision.to_string()));
     if replayed {
         response.insert_header((REPLAYED, "true"));
     }
-    response
-        .content_type("application/json")
-        .body(view::body(record))
+    with_body(response, shown)
+}
+
+fn with_body(mut response: HttpResponseBuilder, shown: &Shown) -> Result<HttpResponse, Problem> {
+    let Some(body) = view::body(shown) else {
+        let record = &shown.record;
+        tracing::error!(
+            ledger = %record.ledger,
+            revision = %record.revision,
+            "an event cannot be shown as the answer to a command"
+        );
+        return Err(Problem::internal());
+    };
+    Ok(response.content_type("application/json").body(body))
+}
+
+/// A rule's no that was recorded, whether it is told for the first time or again.
+fn declined(record: &Record, replayed: bool) -> Problem {
+    let Some((problem, event)) = recorded(record) else {
+        return Problem::internal();
+    };
+    let mut answer = of(problem, event.detail.clone());
+    if let Some(index) = event.index {
+        answer = answer.with_index(index.into());
+    }
+    if replayed {
+        answer = answer.with_header(REPLAYED, "true".to_owned());
+    }
+    with_revision(answer, Some(record.revision))
+}
+
+/// The refusal that an event recorded.
+pub(super) fn recorded(record: &Record) -> Option<(problems::Problem, &CommandRejected)> {
+    let Event::CommandRejected(event) = &record.event else {
+        return None;
+    };
+    Some((problems::find(event.status, &event.code)?, event))
 }
 
 /// A rule's no.
@@ -96,7 +135,7 @@ pub(super) fn failed(failure: Failure) -> Problem {
         .retry_after_s(RETRY_AFTER_S),
         Failure::BatchTooLarge => of(
             problems::BATCH_TOO_LARGE,
-            "this is more than the event store takes in one append; nothing was written",
+            "this is more than may take effect together; nothing was written",
         ),
         Failure::Internal => Problem::internal(),
     }

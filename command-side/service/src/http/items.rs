@@ -5,9 +5,10 @@ use bytes::Bytes;
 use daybook_events::ids::LedgerId;
 use daybook_platform::problem::{FieldError, Problem};
 
-use super::handlers::text;
 use super::headers::invalid;
+use super::submit::{Flags, text};
 use crate::wire::bulk::{Form, Item, read};
+use crate::wire::request::Scope;
 
 /// Bodies from this size on are parsed on a thread of their own: the worker has others to serve.
 const PARSE_APART_BYTES: usize = 128 << 10;
@@ -38,9 +39,20 @@ fn invalid_item(error: FieldError) -> Problem {
     }
 }
 
-pub(super) async fn parse(ledger: LedgerId, form: Form, body: Bytes) -> Result<Vec<Item>, Problem> {
+pub(super) async fn parse(
+    ledger: LedgerId,
+    flags: Flags,
+    form: Form,
+    body: Bytes,
+) -> Result<Vec<Item>, Problem> {
     let apart = body.len() >= PARSE_APART_BYTES;
-    let parse = move || read(&ledger, form, text(&body)?).map_err(invalid_item);
+    let parse = move || {
+        let scope = Scope {
+            ledger: &ledger,
+            record_rejection: flags.record_rejection,
+        };
+        read(scope, form, text(&body)?).map_err(invalid_item)
+    };
     if apart {
         return match web::block(parse).await {
             Ok(items) => items,

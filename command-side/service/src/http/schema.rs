@@ -1,216 +1,141 @@
-//! The OpenAPI description of the command side: request shapes as clients write them. These types
-//! are documentation only; what is read is in `wire`.
+//! The OpenAPI description of the command side. What all operations have in common is said once,
+//! here; a handler describes what is its own.
 
-use std::collections::BTreeMap;
+pub(super) mod bodies;
+pub(super) mod params;
 
-use serde::Serialize;
-use utoipa::{IntoParams, OpenApi, ToSchema};
+use utoipa::openapi::header::HeaderBuilder;
+use utoipa::openapi::path::Operation;
+use utoipa::openapi::{
+    ContentBuilder, Header, ObjectBuilder, OpenApi as Api, Ref, RefOr, Required, Response,
+    ResponseBuilder, Type,
+};
+use utoipa::{Modify, OpenApi};
+
+use super::answers::{LEDGER_REVISION, REPLAYED};
 
 /// The OpenAPI document of the command side's routes.
-pub fn openapi() -> utoipa::openapi::OpenApi {
+pub fn openapi() -> Api {
     Document::openapi()
 }
 
 #[derive(OpenApi)]
 #[openapi(
     paths(
-        super::handlers::open_ledger,
-        super::handlers::register_asset,
-        super::handlers::open_account,
-        super::handlers::post_transaction,
-        super::handlers::reverse,
+        super::ledgers::open_ledger,
+        super::ledgers::update_ledger,
+        super::ledgers::register_asset,
+        super::accounts::open_account,
+        super::accounts::update_account,
+        super::accounts::freeze_account,
+        super::accounts::unfreeze_account,
+        super::accounts::close_account,
+        super::transactions::post_transaction,
+        super::transactions::update_transaction,
+        super::transactions::capture_hold,
+        super::transactions::void_hold,
+        super::transactions::reverse,
+        super::periods::close_period,
+        super::periods::reopen_period,
         super::bulk::bulk,
     ),
-    components(schemas(super::bulk::BulkCounts)),
+    components(schemas(super::results::BulkCounts, bodies::ProblemBody)),
+    modifiers(&Common),
     tags((name = "commands", description = "What changes a ledger. 2xx means durable; 4xx means \
-        nothing was written; after 5xx repeat with the same key and be told."))
+        nothing was written, but for a refusal that was to be recorded; after 5xx repeat with the \
+        same key and be told."))
 )]
 struct Document;
 
-macro_rules! documented {
-    ($($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident : $type:ty,)+ })+) => {
-        $(
-            $(#[$doc])*
-            #[derive(Serialize, ToSchema)]
-            pub(super) struct $name { $($(#[$field_doc])* pub(super) $field: $type,)+ }
-        )+
-    };
-}
+/// What every command answers.
+struct Common;
 
-documented! {
-    /// A ledger to open.
-    NewLedger {
-        /// `[a-z0-9][a-z0-9_-]{0,62}`.
-        ledger: String,
-        /// A name for people.
-        name: Option<String>,
-        /// The zone whose days the ledger's dates are (IANA name), for ever; UTC by default.
-        time_zone: Option<String>,
-        /// At most 50 string pairs.
-        metadata: Option<BTreeMap<String, String>>,
-    }
-
-    /// An asset to register; ISO 4217 needs none.
-    NewAsset {
-        /// `[A-Z][A-Z0-9]{0,15}`.
-        asset: String,
-        /// Decimal digits of its minor unit, 0 to 30.
-        scale: u8,
-        /// A name for people.
-        name: Option<String>,
-    }
-
-    /// An account to open.
-    NewAccount {
-        /// Segments joined by `:`, such as `users:123:wallet`.
-        account: String,
-        /// `asset`, `liability`, `equity`, `income` or `expense`.
-        r#type: String,
-        /// `debit` or `credit`; the type's own by default.
-        normal_balance: Option<String>,
-        /// A name for people.
-        name: Option<String>,
-        /// The only assets that it may hold; any by default.
-        assets: Option<Vec<String>>,
-        /// Limits by asset, `*` for assets not named.
-        limits: Option<BTreeMap<String, NewLimit>>,
-        /// At most 50 string pairs.
-        metadata: Option<BTreeMap<String, String>>,
-    }
-
-    /// The bounds of one balance, in minor units.
-    NewLimit {
-        /// `available` must not fall below it.
-        min_available: Option<String>,
-        /// `posted` plus pending increases must not exceed it.
-        max_balance: Option<String>,
-    }
-
-    /// A transaction to post: either `entries` or `postings`.
-    NewTransaction {
-        /// A client-made UUID; replaces an idempotency key.
-        id: Option<String>,
-        /// Unique per ledger for ever.
-        reference: Option<String>,
-        /// A short machine-readable label.
-        code: Option<String>,
-        /// For people. No personal data.
-        description: Option<String>,
-        /// A date or an RFC 3339 time; when it is recorded by default.
-        effective_at: Option<String>,
-        /// `posted`.
-        status: Option<String>,
-        /// Another transaction of the ledger.
-        related_to: Option<String>,
-        /// 2 to 1,000 entries, balanced per asset.
-        entries: Option<Vec<NewEntry>>,
-        /// One debit and one credit entry each.
-        postings: Option<Vec<NewPosting>>,
-        /// At most 50 string pairs. No personal data.
-        metadata: Option<BTreeMap<String, String>>,
-    }
-
-    /// One debit or credit.
-    NewEntry {
-        /// The account.
-        account: String,
-        /// `debit` or `credit`.
-        direction: String,
-        /// Minor units, a string of digits or a whole number up to 2^53−1; 1 to 10^30.
-        amount: String,
-        /// The asset.
-        asset: String,
-        /// For people. No personal data.
-        description: Option<String>,
-        /// At most 50 string pairs. No personal data.
-        metadata: Option<BTreeMap<String, String>>,
-    }
-
-    /// A simple move.
-    NewPosting {
-        /// The account to debit.
-        debit: String,
-        /// The account to credit.
-        credit: String,
-        /// Minor units.
-        amount: String,
-        /// The asset.
-        asset: String,
-    }
-
-    /// A reversal: mirrors every entry of the transaction that the path names.
-    NewReversal {
-        /// A client-made UUID; replaces an idempotency key.
-        id: Option<String>,
-        /// A date or an RFC 3339 time; when it is recorded by default.
-        effective_at: Option<String>,
-        /// Unique per ledger for ever.
-        reference: Option<String>,
-        /// Why.
-        reason: String,
-        /// At most 50 string pairs. No personal data.
-        metadata: Option<BTreeMap<String, String>>,
-    }
-
-    /// An item of a bulk request. One without `action` is itself a transaction.
-    BulkItem {
-        /// `transaction`, `reverse` or `account`.
-        action: String,
-        /// Its key; without a key and an id it gets `<header key>#<index>`.
-        idempotency_key: Option<String>,
-        /// The transaction to reverse.
-        transaction: Option<String>,
-        /// The body of the route that the action names.
-        #[schema(value_type = Object)]
-        data: NewTransaction,
-    }
-
-    /// RFC 9457.
-    ProblemBody {
-        /// The URI of its page in the documentation.
-        r#type: String,
-        /// A short sentence, the same for every occurrence.
-        title: String,
-        /// The HTTP status.
-        status: u16,
-        /// The stable code.
-        code: String,
-        /// What happened this time.
-        detail: String,
-        /// The request's id.
-        request_id: String,
-        /// What is wrong with the request, with pointers.
-        errors: Option<Vec<ProblemError>>,
-        /// The entry or bulk item that is meant.
-        index: Option<usize>,
-    }
-
-    /// One thing that is wrong with a request.
-    ProblemError {
-        /// A JSON pointer, or the name of a parameter or header.
-        pointer: String,
-        /// What is wrong there.
-        detail: String,
+impl Modify for Common {
+    fn modify(&self, api: &mut Api) {
+        for (path, item) in &mut api.paths.paths {
+            let operations = [&mut item.post, &mut item.patch];
+            operations.into_iter().flatten().for_each(complete);
+            if let Some(patch) = &mut item.patch {
+                may_be_called_a_patch(patch);
+            }
+            if SETTLEMENTS.iter().any(|end| path.ends_with(end)) {
+                item.post.as_mut().into_iter().for_each(may_lack_its_body);
+            }
+        }
     }
 }
 
-/// The key header.
-#[derive(IntoParams)]
-#[into_params(parameter_in = Header)]
-#[expect(dead_code, reason = "describes a header; nothing is ever made of it")]
-pub(super) struct IdempotencyKeyHeader {
-    /// At most 255 printable ASCII characters. Every command that moves money needs it, or a
-    /// client-made id.
-    #[param(rename = "Idempotency-Key")]
-    idempotency_key: Option<String>,
+fn complete(operation: &mut Operation) {
+    operation.tags = Some(vec!["commands".to_owned()]);
+    let responses = &mut operation.responses.responses;
+    for (status, response) in responses.iter_mut() {
+        if let RefOr::T(response) = response {
+            let described = headers().into_iter();
+            let described = described.filter(|(name, _)| status == "201" || *name != "Location");
+            let headers = described.map(|(name, header)| (name.to_owned(), header.into()));
+            response.headers.extend(headers);
+        }
+    }
+    responses.insert("default".to_owned(), problem().into());
 }
 
-/// The precondition header.
-#[derive(IntoParams)]
-#[into_params(parameter_in = Header)]
-#[expect(dead_code, reason = "describes a header; nothing is ever made of it")]
-pub(super) struct IfMatchHeader {
-    /// The ledger revision, or an `ETag`, that must still hold.
-    #[param(rename = "If-Match")]
-    if_match: Option<String>,
+/// The ends of the paths whose body may be left out.
+const SETTLEMENTS: [&str; 2] = ["/post", "/void"];
+
+fn may_lack_its_body(operation: &mut Operation) {
+    if let Some(RefOr::T(body)) = &mut operation.request_body {
+        body.required = Some(Required::False);
+    }
+}
+
+fn may_be_called_a_patch(operation: &mut Operation) {
+    if let Some(RefOr::T(body)) = &mut operation.request_body
+        && let Some(content) = body.content.get("application/json").cloned()
+    {
+        let patch = "application/merge-patch+json".to_owned();
+        body.content.insert(patch, content);
+    }
+}
+
+fn headers() -> [(&'static str, Header); 3] {
+    [
+        (
+            LEDGER_REVISION,
+            header(
+                Type::Integer,
+                "The ledger's revision after it; of a dry run, that it was judged at.",
+            ),
+        ),
+        (
+            REPLAYED,
+            header(
+                Type::Boolean,
+                "`true` if this is the answer to an earlier request.",
+            ),
+        ),
+        (
+            "Location",
+            header(Type::String, "The path of what was made."),
+        ),
+    ]
+}
+
+fn header(of: Type, description: &str) -> Header {
+    HeaderBuilder::new()
+        .schema(Some(ObjectBuilder::new().schema_type(of)))
+        .description(Some(description))
+        .build()
+}
+
+fn problem() -> Response {
+    let body = Ref::from_schema_name("ProblemBody");
+    let body = ContentBuilder::new().schema(Some(body)).build();
+    let at = "The ledger's revision that it was decided at, if a rule refused it.";
+    let after = "Seconds to wait before asking again (429 and 503).";
+    ResponseBuilder::new()
+        .description("A problem: `code` says which, `/docs/errors.md` what to do about it.")
+        .content("application/problem+json", body)
+        .header(LEDGER_REVISION, header(Type::Integer, at))
+        .header("Retry-After", header(Type::Integer, after))
+        .build()
 }

@@ -4,6 +4,7 @@
 //! id holds no NUL, so no ledger's keys are a prefix of another's. The marker's kind is `m`.
 //! Nothing here is synced before a clean stop: what a crash loses is rebuilt from the log.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -11,7 +12,7 @@ use daybook_events::ids::{EventId, GenerationId, LedgerId, Revision};
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode};
 use uuid::Uuid;
 
-use super::Name;
+use super::{Name, due};
 
 /// The layout of keys and values; another one is wiped and rebuilt.
 const KEYSPACE: &str = "names-1";
@@ -43,8 +44,10 @@ pub(crate) struct Disk {
     /// Its directory in `root`: each index that follows a failed one has the next number, so that
     /// what the failed one still does touches nothing of it.
     number: u64,
-    database: Database,
+    pub(super) database: Database,
     names: Keyspace,
+    /// When open holds expire, of all ledgers: see [`super::due`].
+    pub(super) due: Keyspace,
     failed: AtomicBool,
     /// Stands for a disk without room.
     #[cfg(test)]
@@ -82,11 +85,15 @@ impl Disk {
         let names = database
             .keyspace(KEYSPACE, KeyspaceCreateOptions::default)
             .map_err(|error| failed("open", error))?;
+        let due = database
+            .keyspace(due::KEYSPACE, KeyspaceCreateOptions::default)
+            .map_err(|error| failed("open", error))?;
         Ok(Self {
             root: root.to_owned(),
             number,
             database,
             names,
+            due,
             failed: AtomicBool::new(false),
             #[cfg(test)]
             full: std::sync::Arc::default(),
@@ -171,7 +178,7 @@ impl Disk {
         self.room().map_err(|error| self.broken("write", error))?;
         let mut batch = self.database.batch();
         let mut key = Vec::with_capacity(128);
-        for (name, revision) in entries {
+        for (name, revision) in last_holders(entries) {
             write_key(&mut key, ledger, name);
             batch.insert(&self.names, key.as_slice(), revision.get().to_be_bytes());
         }
@@ -257,6 +264,16 @@ fn remove_others(root: &Path, number: u64) -> Result<(), IndexError> {
     Ok(())
 }
 
+/// The entries without those whose name moved on within them: what a batch makes of two values of
+/// one key is not ours to say.
+fn last_holders(entries: &[(Name, Revision)]) -> impl Iterator<Item = &(Name, Revision)> {
+    let moving = entries.iter().filter(|(name, _)| name.moves());
+    let last: HashMap<&Name, Revision> = moving.map(|(name, at)| (name, *at)).collect();
+    entries
+        .iter()
+        .filter(move |(name, at)| last.get(name).is_none_or(|last| last == at))
+}
+
 fn failed(
     action: &'static str,
     error: impl std::error::Error + Send + Sync + 'static,
@@ -286,6 +303,14 @@ fn write_key(key: &mut Vec<u8>, ledger: &LedgerId, name: &Name) {
         }
         Name::Reversed(id) => {
             key.push(b'x');
+            key.extend_from_slice(id.as_bytes());
+        }
+        Name::Ended(id) => {
+            key.push(b'e');
+            key.extend_from_slice(id.as_bytes());
+        }
+        Name::MetadataOf(id) => {
+            key.push(b'd');
             key.extend_from_slice(id.as_bytes());
         }
     }

@@ -2,10 +2,11 @@
 
 use std::fmt;
 
+use daybook_domain::Ratio;
 use daybook_events::ids::TransactionId;
 use daybook_events::money::{AccountType, Amount, Minor, Side};
 use serde::de::{Error, Unexpected, Visitor};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// The largest whole number that every JSON reader keeps exactly: 2^53 − 1.
 const NUMBER_MAX: u64 = (1 << 53) - 1;
@@ -38,6 +39,29 @@ impl<'de> Deserialize<'de> for WireMinor {
             parse: |text| Minor::parse(text).map_err(|invalid| invalid.to_string()),
             number: |number| {
                 Minor::try_new(number).ok_or_else(|| "must be within ±10^36".to_owned())
+            },
+        })
+        .map(Self)
+    }
+}
+
+/// A ratio of a split: a string, or a whole JSON number. Canonical in millionths.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct WireRatio(pub(crate) Ratio);
+
+impl Serialize for WireRatio {
+    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        s.serialize_u64(self.0.millionths())
+    }
+}
+
+impl<'de> Deserialize<'de> for WireRatio {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        d.deserialize_any(Number {
+            expecting: "a string such as 90 or 33.3, or a whole number",
+            parse: |text| Ratio::parse(text).map_err(|invalid| invalid.to_string()),
+            number: |number| {
+                Ratio::parse(&number.to_string()).map_err(|invalid| invalid.to_string())
             },
         })
         .map(Self)
@@ -104,15 +128,17 @@ impl Word for AccountType {
     ];
 }
 
-/// The status that a new transaction may ask for. Holds (`pending`) are not part of this build.
+/// The status that a new transaction may ask for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum NewStatus {
     Posted,
+    Pending,
 }
 
 impl Word for NewStatus {
-    const WORDS: &'static [(&'static str, Self)] = &[("posted", Self::Posted)];
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("posted", Self::Posted), ("pending", Self::Pending)];
 }
 
 struct Words<T>(std::marker::PhantomData<T>);
@@ -205,6 +231,32 @@ mod tests {
             "{}",
             "10000000000000000000000000000000",
             "\"10000000000000000000000000000000\"",
+        ] {
+            assert!(read(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_ratio_is_a_string_or_a_whole_number() {
+        let read = |text: &str| serde_json::from_str::<WireRatio>(text).map(|r| r.0.millionths());
+        for text in ["90", "\"90\"", "\"90.0\""] {
+            assert_eq!(read(text).unwrap(), 90_000_000, "{text}");
+        }
+        assert_eq!(read("\"33.3\"").unwrap(), 33_300_000);
+        for wrong in [
+            "0",
+            "\"0\"",
+            "-1",
+            "33.3",
+            "1e3",
+            "\"1e3\"",
+            "\"+1\"",
+            "\"0.0000001\"",
+            "null",
+            "[]",
+            "{}",
+            "1000000000",
+            "\"\"",
         ] {
             assert!(read(wrong).is_err(), "{wrong}");
         }

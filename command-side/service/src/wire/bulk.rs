@@ -1,7 +1,9 @@
 //! Bulk bodies: a JSON array, or one item per line, parsed whole before anything is decided.
 
+use daybook_domain::Command;
 use daybook_events::access::Permission;
-use daybook_events::ids::{IdempotencyKey, LedgerId};
+use daybook_events::event::MetadataOf;
+use daybook_events::ids::IdempotencyKey;
 use daybook_platform::problem::FieldError;
 use serde::Deserialize;
 use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
@@ -9,7 +11,7 @@ use serde_json::value::RawValue;
 
 use super::amount::WireId;
 use super::json;
-use super::request::{self, Request};
+use super::request::{Request, Scope};
 
 /// The most items of one body.
 pub(crate) const ITEMS_MAX: usize = 10_000;
@@ -34,7 +36,7 @@ pub(crate) struct Item {
 }
 
 /// Reads the whole body.
-pub(crate) fn read(ledger: &LedgerId, form: Form, text: &str) -> Result<Vec<Item>, FieldError> {
+pub(crate) fn read(scope: Scope<'_>, form: Form, text: &str) -> Result<Vec<Item>, FieldError> {
     let raw = match form {
         Form::Array => json::read::<Raws<'_>>(text)?.0,
         Form::Lines => lines(text)?,
@@ -48,7 +50,7 @@ pub(crate) fn read(ledger: &LedgerId, form: Form, text: &str) -> Result<Vec<Item
     raw.into_iter()
         .enumerate()
         .map(|(index, text)| {
-            read_item(ledger, text).map_err(|error| FieldError {
+            read_item(scope, text).map_err(|error| FieldError {
                 pointer: format!("/{index}{}", error.pointer),
                 detail: error.detail,
             })
@@ -137,65 +139,127 @@ struct ItemBody<'a> {
     transaction: Option<WireId>,
 }
 
-/// The actions of this build.
-const ACTIONS: &str = "transaction, reverse, account";
+/// What an item asks for: each stands for a route, whose body its data is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Action {
+    Transaction,
+    Post,
+    Void,
+    Reverse,
+    Account,
+    Metadata,
+}
 
-fn read_item(ledger: &LedgerId, text: &str) -> Result<Item, FieldError> {
+const ACTIONS: &[(&str, Action)] = &[
+    ("transaction", Action::Transaction),
+    ("post", Action::Post),
+    ("void", Action::Void),
+    ("reverse", Action::Reverse),
+    ("account", Action::Account),
+    ("metadata", Action::Metadata),
+];
+
+impl Action {
+    fn parse(text: &str) -> Result<Self, FieldError> {
+        let known = ACTIONS.iter().find(|(name, _)| *name == text);
+        known.map(|(_, action)| *action).ok_or_else(|| {
+            let names: Vec<&str> = ACTIONS.iter().map(|(name, _)| *name).collect();
+            wrong("/action", format!("expected one of {}", names.join(", ")))
+        })
+    }
+
+    /// Whether every member of its data may be left out, and so the data itself.
+    const fn takes_no_data(self) -> bool {
+        match self {
+            Self::Post | Self::Void => true,
+            Self::Transaction | Self::Reverse | Self::Account | Self::Metadata => false,
+        }
+    }
+}
+
+fn read_item(scope: Scope<'_>, text: &str) -> Result<Item, FieldError> {
     let HasAction(has_action) = json::read(text)?;
     if !has_action {
+        let request = scope.post_transaction(text)?;
         return Ok(Item {
-            request: request::post_transaction(ledger, text)?,
+            permission: permission(&request.command),
+            request,
             key: None,
-            permission: Permission::TransactionsWrite,
         });
     }
     let body: ItemBody<'_> = json::read_object(text)?;
-    let action = body.action.as_str();
-    if !matches!(action, "transaction" | "reverse" | "account") {
-        return Err(FieldError {
-            pointer: "/action".to_owned(),
-            detail: format!("unknown action; this build knows {ACTIONS}"),
-        });
-    }
-    let Some(data) = body.data else {
-        return Err(FieldError {
-            pointer: "/data".to_owned(),
-            detail: format!("action {action} needs data, the body of its route"),
-        });
-    };
-    let (request, permission) = match (action, body.transaction) {
-        ("reverse", Some(target)) => (
-            request::reverse(ledger, target.0, data.get()),
-            Permission::TransactionsReverse,
-        ),
-        ("reverse", None) => {
-            return Err(FieldError {
-                pointer: "/transaction".to_owned(),
-                detail: "action reverse names the transaction to reverse".to_owned(),
-            });
+    let name = body.action.as_str();
+    let action = Action::parse(name)?;
+    let data = match body.data {
+        Some(data) => data.get(),
+        None if action.takes_no_data() => "{}",
+        None => {
+            let detail = format!("action {name} needs data, the body of its route");
+            return Err(wrong("/data", detail));
         }
-        (_, Some(_)) => {
-            return Err(FieldError {
-                pointer: "/transaction".to_owned(),
-                detail: format!("action {action} names no transaction"),
-            });
-        }
-        ("account", None) => (
-            request::open_account(ledger, data.get()),
-            Permission::AccountsManage,
-        ),
-        (_, None) => (
-            request::post_transaction(ledger, data.get()),
-            Permission::TransactionsWrite,
-        ),
     };
-    let request = request.map_err(|error| FieldError {
-        pointer: format!("/data{}", error.pointer),
-        detail: error.detail,
-    })?;
+    let request = read_data(scope, action, name, body.transaction, data)?;
     Ok(Item {
+        permission: permission(&request.command),
         request,
         key: body.idempotency_key,
-        permission,
     })
+}
+
+fn read_data(
+    scope: Scope<'_>,
+    action: Action,
+    name: &str,
+    target: Option<WireId>,
+    data: &str,
+) -> Result<Request, FieldError> {
+    let request = match (action, target) {
+        (Action::Post, Some(hold)) => scope.capture(hold.0, data),
+        (Action::Void, Some(hold)) => scope.void(hold.0, data),
+        (Action::Reverse, Some(target)) => scope.reverse(target.0, data),
+        (Action::Post | Action::Void | Action::Reverse, None) => {
+            let detail = format!("action {name} names the transaction that it is about");
+            return Err(wrong("/transaction", detail));
+        }
+        (Action::Transaction, None) => scope.post_transaction(data),
+        (Action::Account, None) => scope.open_account(data),
+        (Action::Metadata, None) => scope.metadata_of(data),
+        (Action::Transaction | Action::Account | Action::Metadata, Some(_)) => {
+            let detail = format!("action {name} names no transaction beside its data");
+            return Err(wrong("/transaction", detail));
+        }
+    };
+    request.map_err(|error| FieldError {
+        pointer: format!("/data{}", error.pointer),
+        detail: error.detail,
+    })
+}
+
+/// What the caller of an item must be allowed to do: what the routes of the same commands ask for.
+fn permission(command: &Command) -> Permission {
+    match command {
+        Command::OpenLedger(_) | Command::UpdateLedger(_) | Command::RegisterAsset(_) => {
+            Permission::LedgersManage
+        }
+        Command::OpenAccount(_) | Command::UpdateAccount(_) | Command::ChangeAccountStatus(_) => {
+            Permission::AccountsManage
+        }
+        Command::PostTransaction(_)
+        | Command::PlaceHold(_)
+        | Command::Capture(_)
+        | Command::Void(_) => Permission::TransactionsWrite,
+        Command::Reverse(_) => Permission::TransactionsReverse,
+        Command::SetMetadata(set) => match set.of {
+            MetadataOf::Account(_) => Permission::AccountsManage,
+            MetadataOf::Transaction(_) => Permission::TransactionsWrite,
+        },
+        Command::ClosePeriod(_) | Command::ReopenPeriod(_) => Permission::PeriodsManage,
+    }
+}
+
+fn wrong(pointer: &str, detail: String) -> FieldError {
+    FieldError {
+        pointer: pointer.to_owned(),
+        detail,
+    }
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::marker::PhantomData;
 
+use daybook_events::Invalid;
 use daybook_platform::problem::FieldError;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{MapAccess, Visitor};
@@ -80,6 +81,14 @@ pub(crate) fn utf8(body: &[u8]) -> Result<&str, FieldError> {
     })
 }
 
+/// What is wrong at a place that was read, but does not fit.
+pub(crate) fn at(pointer: &str, invalid: &Invalid) -> FieldError {
+    FieldError {
+        pointer: pointer.to_owned(),
+        detail: invalid.to_string(),
+    }
+}
+
 /// What serde_json found, with the pointer of the place it had reached.
 fn explain(text: &str, error: &serde_json::Error) -> FieldError {
     let offset = offset_of(text, error.line(), error.column());
@@ -104,16 +113,18 @@ fn explain(text: &str, error: &serde_json::Error) -> FieldError {
     }
 }
 
-/// Whether the value that is refused is the array or object whose opening bracket was just read.
-/// serde_json reads that bracket in some cases and stops before it in others.
+/// Whether the value that is refused is the array or object whose bracket was just read. serde_json
+/// reads the opening one in some cases and stops before it in others; of an empty value it may have
+/// read the closing one as well.
 fn is_about_its_last_bracket(text: &str, offset: usize, detail: &str) -> bool {
-    let bracket = match detail {
-        detail if detail.starts_with("invalid type: sequence") => '[',
-        detail if detail.starts_with("invalid type: map") => '{',
+    let (opening, closing) = match detail {
+        detail if detail.starts_with("invalid type: sequence") => ('[', ']'),
+        detail if detail.starts_with("invalid type: map") => ('{', '}'),
         _ => return false,
     };
     let (before, after) = text.split_at_checked(offset).unwrap_or((text, ""));
-    before.ends_with(bracket) && !after.trim_start().starts_with(bracket)
+    let opened = before.ends_with(opening) && !after.trim_start().starts_with(opening);
+    opened || before.ends_with(closing)
 }
 
 /// The byte offset of serde_json's line and column (both count from 1; the column counts bytes).
@@ -258,7 +269,7 @@ fn render(frames: &[Frame]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::body::TransactionBody;
+    use crate::wire::transactions::TransactionBody;
 
     #[test]
     fn an_error_names_the_field_it_is_about() {
@@ -285,6 +296,14 @@ mod tests {
             (r#"{"metadata":{"a":[1,2,{"b":"#.to_owned(), "/metadata/a"),
             (r#"{"entries":[{"account":"a"}]}"#.to_owned(), "/entries/0"),
             (r#"{"id":"not-a-uuid"}"#.to_owned(), "/id"),
+            (
+                r#"{"entries":[{"amount":[]"#.to_owned(),
+                "/entries/0/amount",
+            ),
+            (
+                r#"{"entries":[{"amount":{ }"#.to_owned(),
+                "/entries/0/amount",
+            ),
             ("[1]".to_owned(), ""),
             ("{".to_owned(), ""),
         ] {

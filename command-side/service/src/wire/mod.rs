@@ -4,7 +4,10 @@
 //! is wrong by itself is refused where it stands, with its JSON pointer.
 
 pub(crate) mod amount;
-pub(crate) mod body;
+mod books;
 pub(crate) mod bulk;
+mod entries;
 pub(crate) mod json;
+mod patch;
 pub(crate) mod request;
+mod transactions;

@@ -1,6 +1,7 @@
 //! Deciding a task of many commands: all of them take effect, or none.
 
 use super::Writer;
+use super::decide::Turn;
 use crate::work::{Answer, Failure, Outcome, Task};
 
 /// What stops a task.
@@ -18,7 +19,7 @@ impl Writer {
         let outcome = match self.decide_all(&task).await {
             Ok(answers) => {
                 self.state.commit();
-                self.encode(&task, &answers, kept);
+                self.encode(&task);
                 Outcome {
                     answers,
                     failed: None,
@@ -53,6 +54,7 @@ impl Writer {
         let mut answers = Vec::with_capacity(works.len());
         // `If-Match` speaks of the ledger before the task; the task's own events do not break it.
         let mut if_match = true;
+        let read_max = self.bytes_read() + self.shared.config.batch_read_bytes_max;
         while let Some(rest) = works.get(answers.len()..).filter(|rest| !rest.is_empty()) {
             let stopped = |answer| Stopped {
                 command: answers.len(),
@@ -66,10 +68,20 @@ impl Writer {
                     return Err(stopped(Answer::Failed(error.failure())));
                 }
             };
+            if past.found.read() > read_max {
+                return Err(stopped(Answer::Failed(Failure::BatchTooLarge)));
+            }
             for (again, work) in rest.iter().take(ready) {
                 let command = answers.len();
+                let turn = Turn {
+                    work,
+                    command,
+                    again: *again,
+                    brief: task.brief,
+                    if_match,
+                };
                 let answer = self
-                    .decide_one(*again, work, &past, if_match)
+                    .decide_one(&turn, &past)
                     .map_err(|answer| Stopped { command, answer })?;
                 if self.bytes_decided() > self.batch_bytes_max {
                     // The store would refuse it: the rest need not be looked at.

@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 
 use super::{Writer, joined};
 use crate::index::{Disk, Flush, IndexError, LedgerIndex, blocking};
-use crate::work::Failure;
 
 /// Index entries that are worth a write of their own.
 const FLUSH_ENTRIES: usize = 8_192;
@@ -52,23 +51,21 @@ impl Writer {
         }
     }
 
-    /// Leaves the index on disk as far as the log goes, so that the next load need not rebuild it.
-    pub(super) async fn finish(&mut self) -> Result<(), Failure> {
+    /// Leaves behind what the next load needs: the index as far as the log goes, and a snapshot.
+    pub(super) async fn finish(&mut self) {
         loop {
             self.end_flush().await;
-            if self.index_failed {
-                // It is rebuilt from the log.
-                return Ok(());
-            }
             self.last_flush = self
                 .last_flush
                 .checked_sub(FLUSH_AFTER)
                 .unwrap_or(self.last_flush);
+            // An index that failed is rebuilt from the log.
             self.start_flush();
             if self.flushing.is_none() {
-                return Ok(());
+                break;
             }
         }
+        self.finish_snapshot().await;
     }
 
     /// Waits for a flush that is under way.

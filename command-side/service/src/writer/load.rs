@@ -1,14 +1,17 @@
-//! Loading: the state by replay of the log, the index from disk where its marker is true of the log.
+//! Loading: the state from its snapshot and by replay of what the log has after it, the index from
+//! disk where its marker is true of the log. The two need not be of the same revision.
 
 use std::sync::Arc;
+use std::time::Instant;
 
-use daybook_domain::{Corrupt, Ledger, evolve};
+use daybook_domain::{Corrupt, Ledger, Recorded, evolve};
 use daybook_events::Invalid;
 use daybook_events::envelope::RecordedEvent;
-use daybook_events::ids::{GenerationId, LedgerId, Revision};
+use daybook_events::ids::{EventId, GenerationId, LedgerId, Revision};
 use daybook_store::ReadError;
 
 use super::lookup::Found;
+use super::{expected, snapshot};
 use crate::index::{Disk, IndexError, LedgerIndex, Marker, blocking};
 use crate::measure;
 use crate::service::Shared;
@@ -67,11 +70,30 @@ impl LoadError {
     }
 }
 
+/// A ledger as the log has it.
+pub(super) struct Loaded {
+    pub(super) state: Ledger,
+    /// Its last event.
+    pub(super) last_id: Option<EventId>,
+    /// The revision of the snapshot that it was loaded from.
+    pub(super) snapshot: Option<Revision>,
+}
+
+impl Loaded {
+    fn nothing(ledger: &LedgerId) -> Self {
+        Self {
+            state: Ledger::new(ledger.clone()),
+            last_id: None,
+            snapshot: None,
+        }
+    }
+}
+
 /// Loads a ledger that is not in memory.
 pub(super) async fn first(
     shared: &Shared,
     ledger: &LedgerId,
-) -> Result<(Ledger, LedgerIndex), LoadError> {
+) -> Result<(Loaded, LedgerIndex), LoadError> {
     let head = shared.store.head().await?;
     let disk = usable_disk(shared).await?;
     let marker = checked_marker(shared, &disk, ledger, head.generation).await?;
@@ -83,8 +105,8 @@ pub(super) async fn first(
         shared.config.index_recent_max,
     );
     let flushed = index.flushed();
-    let state = replay(shared, &mut index, flushed).await?;
-    Ok((state, index))
+    let loaded = load(shared, &mut index, flushed).await?;
+    Ok((loaded, index))
 }
 
 /// Loads a ledger again whose index holds everything up to `known`.
@@ -92,45 +114,83 @@ pub(super) async fn again(
     shared: &Shared,
     index: &mut LedgerIndex,
     known: Option<Revision>,
-) -> Result<Ledger, LoadError> {
-    let state = replay(shared, index, known).await?;
-    if state.revision() < known {
+) -> Result<Loaded, LoadError> {
+    let loaded = load(shared, index, known).await?;
+    if loaded.state.revision() < known {
         return Err(LoadError::Shrunk {
             before: known,
-            now: state.revision(),
+            now: loaded.state.revision(),
         });
     }
-    Ok(state)
+    Ok(loaded)
 }
 
-/// Replays the whole log; events after `known` are added to the index.
-async fn replay(
+/// The state by snapshot and replay; events after `known` are added to the index.
+async fn load(
     shared: &Shared,
     index: &mut LedgerIndex,
     known: Option<Revision>,
-) -> Result<Ledger, LoadError> {
-    let ledger = index.ledger().clone();
-    let mut state = Ledger::new(ledger.clone());
-    loop {
-        let from = super::expected(state.revision()).next();
-        let page = shared.store.read_ledger(&ledger, from, PAGE_EVENTS).await?;
-        if page.is_empty() {
-            return Ok(state);
+) -> Result<Loaded, LoadError> {
+    let from = snapshot::newest(shared, index.ledger(), index.generation()).await?;
+    let Some(from) = from else {
+        let from = Loaded::nothing(index.ledger());
+        return replay(shared, index, from, known).await;
+    };
+    match replay(shared, index, from, known).await {
+        Err(LoadError::Corrupt(error)) => {
+            // Either the log breaks a law or the snapshot is not of it: the log alone can say.
+            snapshot::refused(index.ledger(), &error);
+            let known = known.max(index.flushed());
+            index.forget_after(known);
+            let from = Loaded::nothing(index.ledger());
+            replay(shared, index, from, known).await
         }
+        done => done,
+    }
+}
+
+/// Applies what the log has after a state; events after `known` are added to the index, from before
+/// that state on if need be.
+async fn replay(
+    shared: &Shared,
+    index: &mut LedgerIndex,
+    mut loaded: Loaded,
+    known: Option<Revision>,
+) -> Result<Loaded, LoadError> {
+    let (ledger, began) = (index.ledger().clone(), Instant::now());
+    let mut read = 0;
+    let mut from = expected(loaded.state.revision().min(known)).next();
+    loop {
+        let page = shared.store.read_ledger(&ledger, from, PAGE_EVENTS).await?;
+        let Some(last) = page.last() else { break };
+        (from, loaded.last_id) = (last.revision.plus(1), Some(last.id));
+        read += page.len();
         for stored in page {
             let event = stored.event()?;
-            evolve(&mut state, stored.revision, stored.recorded_at, &event)?;
+            if Some(stored.revision) > loaded.state.revision() {
+                evolve(&mut loaded.state, Recorded::from(&stored), &event)?;
+            }
             if Some(stored.revision) > known {
                 let meta = stored.parsed_meta()?;
                 index.add(stored.revision, stored.id, meta.key.as_ref(), &event);
             }
         }
         if index.unflushed() >= FLUSH_ENTRIES {
-            flush(index, state.revision()).await?;
+            flush(index, loaded.state.revision()).await?;
         }
         // A long history is read on a thread that others need as well.
         tokio::task::yield_now().await;
     }
+    measure::loaded(read, began.elapsed());
+    tracing::debug!(
+        %ledger,
+        revision = loaded.state.revision().map(Revision::get),
+        snapshot.revision = loaded.snapshot.map(Revision::get),
+        events = read,
+        took_ms = began.elapsed().as_millis(),
+        "the ledger was loaded"
+    );
+    Ok(loaded)
 }
 
 async fn flush(index: &mut LedgerIndex, durable: Option<Revision>) -> Result<(), LoadError> {

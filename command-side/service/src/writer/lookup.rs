@@ -4,9 +4,10 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use daybook_domain::{Command, Earlier, Named, Target};
-use daybook_events::event::Event;
-use daybook_events::ids::Revision;
+use daybook_domain::{Command, Earlier, Named, Target, TargetKind};
+use daybook_events::event::{Event, HoldOutcome, MetadataOf};
+use daybook_events::ids::{Reference, Revision, TransactionId};
+use daybook_events::metadata::Metadata;
 
 use super::Writer;
 use super::load::{LoadError, read_records};
@@ -25,7 +26,7 @@ pub(super) struct Past {
     /// Names that only the disk knew.
     older: HashMap<Name, Revision>,
     /// The durable events behind the names.
-    found: Found,
+    pub(super) found: Found,
 }
 
 /// Durable events that were read. What stands at a revision never changes, so they may be kept from
@@ -34,6 +35,8 @@ pub(super) struct Past {
 pub(super) struct Found {
     records: HashMap<Revision, (Arc<Record>, usize)>,
     bytes: usize,
+    /// Bytes of all that was ever put here, kept or not.
+    read: usize,
 }
 
 impl Found {
@@ -42,10 +45,16 @@ impl Found {
             .records
             .insert(record.revision, (Arc::new(record), bytes));
         self.bytes += bytes - known.map_or(0, |(_, bytes)| bytes);
+        self.read += bytes;
     }
 
     pub(super) fn bytes(&self) -> usize {
         self.bytes
+    }
+
+    /// How much was read in all since nothing was known.
+    pub(super) fn read(&self) -> usize {
+        self.read
     }
 
     fn get(&self, revision: Revision) -> Option<Arc<Record>> {
@@ -95,21 +104,22 @@ impl Writer {
         past: &mut Past,
         all_wanted: &mut BTreeSet<Revision>,
     ) -> Result<usize, LoadError> {
+        let named = works.iter().map(|(again, work)| names(*again, work));
+        let named: Vec<Vec<Wanted>> = named.collect();
         if self.index.flushed().is_some() {
-            let named = works.iter().flat_map(|(again, work)| names(*again, work));
-            let unknown = named.filter(|name| self.index.get(name).is_none());
-            past.older
-                .extend(self.look_on_disk(unknown.collect()).await?);
+            let names = named.iter().flatten().map(|wanted| &wanted.name);
+            let unknown = names.filter(|name| self.index.get(name).is_none());
+            let found = self.look_on_disk(unknown.cloned().collect()).await?;
+            past.older.extend(found);
         }
-        let wanted_by = |(again, work): &(bool, &Work)| -> Vec<Revision> {
-            names(*again, work)
-                .filter(|name| matches!(name, Name::Key(_) | Name::Id(_)))
-                .filter_map(|name| self.find(&name, past))
+        let wanted_by = |named: &Vec<Wanted>| -> Vec<Revision> {
+            let read = named.iter().filter(|wanted| wanted.read);
+            read.filter_map(|wanted| self.find(&wanted.name, past))
                 // What is not durable yet is in memory, and not in the store.
                 .filter(|revision| Some(*revision) <= self.durable)
                 .collect()
         };
-        let wanted: Vec<Vec<Revision>> = works.iter().map(wanted_by).collect();
+        let wanted: Vec<Vec<Revision>> = named.iter().map(wanted_by).collect();
         let first_step = all_wanted.is_empty();
         all_wanted.extend(wanted.iter().flatten().copied());
         if past.found.bytes() >= self.shared.config.lookup_bytes_max {
@@ -138,6 +148,11 @@ impl Writer {
         first.dedup();
         read_records(shared, ledger, &first, usize::MAX, &mut past.found).await?;
         Ok(1)
+    }
+
+    /// How much was read in all for the commands that wait.
+    pub(super) fn bytes_read(&self) -> usize {
+        self.found.read()
     }
 
     /// Keeps what was read for commands that are still to be decided.
@@ -172,7 +187,7 @@ impl Writer {
             .or_else(|| past.older.get(name).copied())
     }
 
-    fn find_record(&self, name: &Name, past: &Past) -> Option<Arc<Record>> {
+    pub(super) fn find_record(&self, name: &Name, past: &Past) -> Option<Arc<Record>> {
         let revision = self.find(name, past)?;
         past.found
             .get(revision)
@@ -208,49 +223,119 @@ impl Writer {
     }
 
     fn target(&self, command: &Command, past: &Past) -> Option<Target> {
-        let Command::Reverse(reverse) = command else {
+        let id = subject(command)?.uuid();
+        let record = self.find_record(&Name::Id(id), past)?;
+        let kind = if let Event::TransactionPosted(posted) = &record.event {
+            TargetKind::Posted {
+                posted: posted.clone(),
+                reversed_by: self.find(&Name::Reversed(id), past),
+            }
+        } else if let Event::HoldPlaced(placed) = &record.event {
+            let ended = self.find_record(&Name::Ended(id), past);
+            TargetKind::Hold {
+                placed: placed.clone(),
+                ended: ended.and_then(|record| outcome(&record)),
+            }
+        } else {
             return None;
         };
-        let record = self.find_record(&Name::Id(reverse.target.uuid()), past)?;
-        let Event::TransactionPosted(posted) = &record.event else {
-            return None;
-        };
+        let metadata = self.find_record(&Name::MetadataOf(id), past);
         Some(Target {
             revision: record.revision,
             recorded_at: record.recorded_at,
-            posted: posted.clone(),
-            reversed_by: self.find(&Name::Reversed(reverse.target.uuid()), past),
+            metadata: metadata.and_then(|record| pairs(&record)),
+            kind,
         })
     }
 }
 
-fn reference(command: &Command) -> Option<&daybook_events::ids::Reference> {
+fn outcome(record: &Record) -> Option<(Revision, HoldOutcome)> {
+    let Event::HoldEnded(ended) = &record.event else {
+        return None;
+    };
+    Some((record.revision, ended.outcome))
+}
+
+fn pairs(record: &Record) -> Option<Metadata> {
+    let Event::MetadataSet(set) = &record.event else {
+        return None;
+    };
+    Some(set.metadata.clone())
+}
+
+fn reference(command: &Command) -> Option<&Reference> {
     match command {
         Command::PostTransaction(post) => post.reference.as_ref(),
+        Command::PlaceHold(hold) => hold.transaction.reference.as_ref(),
+        Command::Capture(capture) => capture.reference.as_ref(),
         Command::Reverse(reverse) => reverse.reference.as_ref(),
-        Command::OpenLedger(_) | Command::RegisterAsset(_) | Command::OpenAccount(_) => None,
+        Command::OpenLedger(_)
+        | Command::UpdateLedger(_)
+        | Command::RegisterAsset(_)
+        | Command::OpenAccount(_)
+        | Command::UpdateAccount(_)
+        | Command::ChangeAccountStatus(_)
+        | Command::Void(_)
+        | Command::SetMetadata(_)
+        | Command::ClosePeriod(_)
+        | Command::ReopenPeriod(_) => None,
     }
 }
 
-/// Everything that a command names.
-fn names(again: bool, work: &Work) -> impl Iterator<Item = Name> {
-    let key = work.key.as_ref().filter(|_| !work.dry_run);
-    let own = again.then_some(work.event_id.uuid());
-    let id = work.request.id.map(|id| id.uuid());
-    let target = match &work.request.command {
-        Command::Reverse(reverse) => Some(reverse.target.uuid()),
+/// The earlier transaction that a command is about.
+fn subject(command: &Command) -> Option<TransactionId> {
+    match command {
+        Command::Capture(capture) => Some(capture.hold),
+        Command::Void(void) => Some(void.hold),
+        Command::Reverse(reverse) => Some(reverse.target),
+        Command::SetMetadata(set) => match &set.of {
+            MetadataOf::Transaction(id) => Some(*id),
+            MetadataOf::Account(_) => None,
+        },
         Command::OpenLedger(_)
+        | Command::UpdateLedger(_)
         | Command::RegisterAsset(_)
         | Command::OpenAccount(_)
-        | Command::PostTransaction(_) => None,
-    };
-    let key = key.cloned().map(Name::Key);
-    let ids = [own, id, target].into_iter().flatten().map(Name::Id);
-    let reference = reference(&work.request.command)
-        .cloned()
-        .map(Name::Reference);
-    key.into_iter()
-        .chain(ids)
-        .chain(reference)
-        .chain(target.map(Name::Reversed))
+        | Command::UpdateAccount(_)
+        | Command::ChangeAccountStatus(_)
+        | Command::PostTransaction(_)
+        | Command::PlaceHold(_)
+        | Command::ClosePeriod(_)
+        | Command::ReopenPeriod(_) => None,
+    }
+}
+
+/// Something that a command names.
+struct Wanted {
+    name: Name,
+    /// Whether the event behind it is needed, and not only where it is.
+    read: bool,
+}
+
+/// Everything that a command names.
+fn names(again: bool, work: &Work) -> Vec<Wanted> {
+    let mut wanted = Vec::new();
+    let mut want = |name, read| wanted.push(Wanted { name, read });
+    if let Some(key) = work.key.as_ref().filter(|_| !work.dry_run) {
+        want(Name::Key(key.clone()), true);
+    }
+    if again {
+        want(Name::Id(work.event_id.uuid()), true);
+    }
+    if let Some(id) = work.request.id {
+        want(Name::Id(id.uuid()), true);
+    }
+    if let Some(reference) = reference(&work.request.command) {
+        want(Name::Reference(reference.clone()), false);
+    }
+    if let Some(id) = subject(&work.request.command) {
+        let id = id.uuid();
+        // The answer to a change of pairs names the reversal.
+        let sets_pairs = matches!(work.request.command, Command::SetMetadata(_));
+        want(Name::Id(id), true);
+        want(Name::Ended(id), true);
+        want(Name::MetadataOf(id), true);
+        want(Name::Reversed(id), sets_pairs);
+    }
+    wanted
 }

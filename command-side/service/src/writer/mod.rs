@@ -7,15 +7,19 @@
 //! once that unit, hence everything below it, is durable.
 
 mod batch;
+mod decide;
+mod expire;
 mod flush;
 mod load;
 mod lookup;
 mod outcome;
+mod snapshot;
 mod unit;
+mod wake;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use daybook_domain::Ledger;
 use daybook_events::ids::{LedgerId, Revision};
@@ -28,9 +32,11 @@ use crate::index::{Flush, IndexError, LedgerIndex};
 use crate::measure;
 use crate::service::Shared;
 use crate::work::{Failure, Outcome, Task};
-use flush::FLUSH_AFTER;
+use load::Loaded;
 use lookup::Found;
+pub(crate) use unit::EPOCH;
 use unit::{Decided, OpenUnit};
+use wake::Wake;
 
 /// Entries beyond the index's own bound at which the writer waits for the disk.
 const UNFLUSHED_MAX: usize = 500_000;
@@ -43,14 +49,15 @@ pub(crate) async fn run(
     retire: Arc<Notify>,
 ) {
     let failure = match load::first(&shared, &ledger).await {
-        Ok((state, index)) => {
+        Ok((loaded, index)) => {
             shared.store_answers();
-            let mut writer = Writer::new(shared, state, index);
+            let mut writer = Writer::new(shared, loaded, index);
             match writer.serve(&mut mailbox, &retire).await {
                 Ok(()) => return,
                 Err(failure) => {
                     writer.fail_all(failure);
                     writer.end_flush().await;
+                    writer.end_snapshot().await;
                     failure
                 }
             }
@@ -104,19 +111,20 @@ struct Writer {
     index_failed: bool,
     /// Whether anything came in yet.
     served: bool,
-}
-
-enum Wake {
-    Appended(Box<Result<Appended, AppendError>>),
-    Mail(Option<Vec<Task>>),
-    Flushed(Box<Option<Result<Flush, IndexError>>>),
-    Retire,
-    FlushTime,
-    Idle,
+    /// When holds that are due, with nobody waiting, are looked at again.
+    expiry: expire::Retry,
+    /// The metadata of what the ledger does by itself: no `by`, no request.
+    nobody: Arc<[u8]>,
+    snapshot: snapshot::Progress,
 }
 
 impl Writer {
-    fn new(shared: Arc<Shared>, state: Ledger, index: LedgerIndex) -> Self {
+    fn new(shared: Arc<Shared>, loaded: Loaded, index: LedgerIndex) -> Self {
+        let Loaded {
+            state,
+            last_id,
+            snapshot,
+        } = loaded;
         let now = now(&shared, state.last_recorded_at());
         let open = OpenUnit::new(&state, now);
         Self {
@@ -136,6 +144,9 @@ impl Writer {
             found: Found::default(),
             index_failed: false,
             served: false,
+            expiry: expire::Retry::default(),
+            nobody: Arc::from([]),
+            snapshot: snapshot::Progress::new(last_id, snapshot),
         }
     }
 
@@ -146,6 +157,10 @@ impl Writer {
     ) -> Result<(), Failure> {
         let mut ended = false;
         loop {
+            self.start_snapshot();
+            if !ended {
+                self.end_holds_when_due();
+            }
             self.decide_and_send().await;
             self.start_flush();
             if self.index_failed {
@@ -153,7 +168,8 @@ impl Writer {
             }
             if self.is_quiet() {
                 if ended {
-                    return self.finish().await;
+                    self.finish().await;
+                    return Ok(());
                 }
                 // A ledger that does not exist leaves nothing behind.
                 if self.durable.is_none() && self.served {
@@ -165,41 +181,10 @@ impl Writer {
                 Wake::Mail(Some(tasks)) => self.take(tasks, mailbox),
                 Wake::Mail(None) => ended = true,
                 Wake::Flushed(done) => self.flushed(*done),
+                Wake::Snapshot(done) => self.snapshot_written(*done),
                 Wake::Retire | Wake::Idle => mailbox.close(),
-                Wake::FlushTime => {}
+                Wake::FlushTime | Wake::Due => {}
             }
-        }
-    }
-
-    /// Waits for whatever comes first. Finished appends go before new work, so that those who wait
-    /// longest are answered first.
-    async fn next(
-        &mut self,
-        mailbox: &mut mpsc::Receiver<Vec<Task>>,
-        retire: &Notify,
-        ended: bool,
-    ) -> Wake {
-        // While the open unit is full, the mailbox fills up and its bound is felt (INV-9).
-        let takes = !ended && self.pending.is_empty() && !self.is_full();
-        let quiet = self.is_quiet();
-        let idle = Duration::from_secs(self.shared.config.idle_s);
-        let flushes = self.flushing.is_none() && !self.index_failed;
-        let unflushed = flushes && self.index.unflushed() > 0;
-        tokio::select! {
-            biased;
-            result = joined(self.in_flight.as_mut().map(|f| &mut f.append)) => {
-                let result = result.unwrap_or_else(|| Err(AppendError::Unknown {
-                    reason: "the append ended without an outcome".to_owned(),
-                }));
-                Wake::Appended(Box::new(result))
-            }
-            done = joined(self.flushing.as_mut()) => {
-                Wake::Flushed(Box::new(done))
-            }
-            tasks = mailbox.recv(), if takes => Wake::Mail(tasks),
-            () = retire.notified(), if !ended && quiet => Wake::Retire,
-            () = tokio::time::sleep(FLUSH_AFTER), if unflushed => Wake::FlushTime,
-            () = tokio::time::sleep(idle), if !ended && quiet && !unflushed => Wake::Idle,
         }
     }
 
@@ -232,6 +217,10 @@ impl Writer {
         };
         self.open.commands() >= commands_max
             || self.open.bytes() >= self.unit_bytes_max
+            || self.open.is_filled()
+            // A command that comes after a hold's time is not decided at a time before it.
+            || (!self.open.is_untouched() && self.has_due_holds())
+            || self.makes_way()
             // Without an index to wait for, what was taken is finished.
             || (self.index.unflushed() >= UNFLUSHED_MAX && !self.index_failed)
     }
@@ -258,6 +247,10 @@ impl Writer {
                 self.decide_singles().await;
             } else {
                 self.begin_unit();
+                if self.open.is_filled() {
+                    self.pending.push_front(task);
+                    return;
+                }
                 self.decide_batch(task).await;
             }
         }
@@ -277,11 +270,11 @@ impl Writer {
             Ok((past, ready)) => {
                 self.begin_unit();
                 for _ in 0..ready {
-                    let Some(task) = tasks.pop_front() else { break };
-                    self.decide(task, &past);
                     if self.is_full() {
                         break;
                     }
+                    let Some(task) = tasks.pop_front() else { break };
+                    self.decide(task, &past);
                 }
                 // What was decided now is in no look-up of before: names are asked again.
                 self.keep(past);
@@ -300,19 +293,13 @@ impl Writer {
         }
     }
 
-    /// "Now" of a unit is when its first command is decided (D11).
-    fn begin_unit(&mut self) {
-        if self.open.is_untouched() {
-            self.open
-                .begin(now(&self.shared, self.state.last_recorded_at()));
-        }
-    }
-
     /// Sends the open unit unless one is in flight already.
     fn send(&mut self) {
         while self.in_flight.is_none() && !self.open.is_untouched() {
             let (unit, decided) = self.open.close(&self.state);
-            self.alone = self.alone.saturating_sub(1);
+            if decided.tasks() > 0 {
+                self.alone = self.alone.saturating_sub(1);
+            }
             if unit.is_empty() && !self.shared.config.multi_writer {
                 // Decided on a durable state, and nobody else may write: true as it stands.
                 decided.answer();
@@ -360,9 +347,9 @@ async fn joined<T>(task: Option<&mut JoinHandle<T>>) -> Option<T> {
 /// A unit's `recorded_at`: the clock, but always after the ledger's last.
 fn now(shared: &Shared, last: Option<Timestamp>) -> Timestamp {
     let micros = shared.clock.now_micros();
-    let epoch = Timestamp::try_from_micros(0);
-    let now = Timestamp::try_from_micros(micros).or(epoch);
-    now.map_or_else(|| unit::EPOCH, |now| now.after(last))
+    Timestamp::try_from_micros(micros)
+        .unwrap_or(EPOCH)
+        .after(last)
 }
 
 pub(crate) fn answer(task: Task, outcome: Outcome) {

@@ -1,5 +1,6 @@
 //! What becomes of an append: answers, or the same commands decided again on what the store has.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use daybook_store::{AppendError, Appended};
@@ -40,7 +41,12 @@ impl Writer {
 
     fn applied(&mut self, decided: Decided) {
         self.durable = decided.last.or(self.durable);
+        self.snapshot.applied(&decided);
+        if decided.expired > 0 {
+            measure::expired(decided.expired);
+        }
         self.attempts = 0;
+        self.expiry.succeeded();
         self.shared.store_answers();
         decided.answer();
     }
@@ -77,7 +83,9 @@ impl Writer {
                 // A unit is closed after the command that fills it: leave that one some room.
                 self.unit_bytes_max = self.unit_bytes_max.min(bytes_max / 2);
                 self.batch_bytes_max = self.batch_bytes_max.min(bytes_max);
-                let single = decided.as_ref().is_some_and(|decided| decided.tasks() == 1);
+                let single = decided
+                    .as_ref()
+                    .is_some_and(|decided| decided.tasks() == 1 && decided.expired == 0);
                 if single && let Some(decided) = decided.take() {
                     decided.fail(Failure::BatchTooLarge);
                 } else {
@@ -86,7 +94,10 @@ impl Writer {
             }
             AppendError::Unavailable { .. } => {
                 self.shared.store_fails("the event store takes no appends");
-                self.pause().await;
+                let waited_for = decided.as_ref().is_some_and(|decided| decided.tasks() > 0);
+                if waited_for || !self.pending.is_empty() {
+                    self.pause().await;
+                }
             }
             AppendError::Refused { .. } => {
                 // A bug of this crate: the same unit would be refused again.
@@ -110,9 +121,19 @@ impl Writer {
             .chain([on_top])
             .flat_map(Decided::into_tasks)
             .collect();
-        if self.attempts >= ATTEMPTS_MAX {
+        if thrown.is_empty() && self.pending.is_empty() {
+            // Ends of due holds that nobody waits for.
             self.attempts = 0;
-            for task in thrown {
+            self.expiry.failed();
+        } else if self.attempts >= ATTEMPTS_MAX {
+            self.attempts = 0;
+            // Where only due holds were ended, what waits is what waits for them.
+            let waiting = if thrown.is_empty() {
+                std::mem::take(&mut self.pending)
+            } else {
+                VecDeque::new()
+            };
+            for task in thrown.into_iter().chain(waiting) {
                 answer(task, Outcome::failure(Failure::StoreUnavailable));
             }
         } else {
@@ -126,8 +147,10 @@ impl Writer {
         self.index.forget_after(self.durable);
         self.forget_found();
         match load::again(&self.shared, &mut self.index, self.durable).await {
-            Ok(state) => {
+            Ok(loaded) => {
+                let state = loaded.state;
                 self.durable = state.revision();
+                self.snapshot.loaded(loaded.last_id);
                 self.open = OpenUnit::new(&state, now(&self.shared, state.last_recorded_at()));
                 self.state = state;
                 Ok(())

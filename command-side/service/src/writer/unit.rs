@@ -1,18 +1,17 @@
-//! Deciding: commands become the events of the open unit, encoded once (D12).
+//! The open unit: the events that were decided and wait for their append, encoded once (D12).
 
 use std::ops::Range;
 use std::sync::Arc;
 
-use daybook_domain::{Context, Decision, Ledger, Rejection, decide, evolve};
+use daybook_domain::{Ledger, Recorded, evolve};
 use daybook_events::event::Event;
-use daybook_events::ids::Revision;
-use daybook_events::meta::OwnMeta;
+use daybook_events::ids::{EventId, Revision};
+use daybook_events::meta::{OwnMeta, RequestHash};
 use daybook_events::time::Timestamp;
 use daybook_store::Unit;
 
-use super::lookup::Past;
 use super::{Writer, answer, expected};
-use crate::work::{Answer, Failure, Outcome, Record, Refusal, Task, Work};
+use crate::work::{Answer, Failure, Outcome, Record, Task, Work};
 
 /// The unit that commands are being decided into.
 pub(super) struct OpenUnit {
@@ -22,21 +21,38 @@ pub(super) struct OpenUnit {
     below: Option<Revision>,
     /// The events so far; the one at index `i` has revision `below + 1 + i`.
     records: Vec<Arc<Record>>,
-    /// The same events encoded, one after the other, and where each ends. Only those of the task that
-    /// is being decided: the unit takes them over when it stays.
+    /// The same events encoded, one after the other. Only those of the task that is being decided:
+    /// the unit takes them over when it stays.
     data: Vec<u8>,
-    ends: Vec<usize>,
+    staged: Vec<Staged>,
     /// The metadata fragment that was pushed last, and its index in the unit.
     shared: Option<(Arc<[u8]>, usize)>,
     decided: Vec<(Task, Outcome)>,
     commands: usize,
+    /// How many of the events end a hold whose time is over: those come first.
+    expired: usize,
+    /// Whether no command may be decided in it: holds that are due wait for the next one.
+    full: bool,
+}
+
+/// An event of the task that is being decided.
+struct Staged {
+    /// Where its data end.
+    end: usize,
+    /// The command's place in the task.
+    command: usize,
+    /// Whether it is the command's last, which bears its key.
+    answers: bool,
 }
 
 /// A closed unit with the answers that its durability makes true.
 pub(super) struct Decided {
     /// The ledger's revision after this unit.
     pub(super) last: Option<Revision>,
+    /// Its last event.
+    pub(super) last_id: Option<EventId>,
     pub(super) commands: usize,
+    pub(super) expired: usize,
     records: Vec<Arc<Record>>,
     below: Option<Revision>,
     tasks: Vec<(Task, Outcome)>,
@@ -51,10 +67,12 @@ impl OpenUnit {
             below,
             records: Vec::new(),
             data: Vec::new(),
-            ends: Vec::new(),
+            staged: Vec::new(),
             shared: None,
             decided: Vec::new(),
             commands: 0,
+            expired: 0,
+            full: false,
         }
     }
 
@@ -69,11 +87,29 @@ impl OpenUnit {
     }
 
     pub(super) fn is_untouched(&self) -> bool {
-        self.decided.is_empty()
+        self.decided.is_empty() && self.records.is_empty()
+    }
+
+    /// Takes no commands from now on.
+    pub(super) fn fill(&mut self) {
+        self.full = true;
+    }
+
+    pub(super) fn is_filled(&self) -> bool {
+        self.full
     }
 
     pub(super) fn commands(&self) -> usize {
         self.commands
+    }
+
+    /// How many due holds were ended in it.
+    pub(super) fn expired(&self) -> usize {
+        self.expired
+    }
+
+    pub(super) fn recorded_at(&self) -> Timestamp {
+        self.recorded_at
     }
 
     pub(super) fn bytes(&self) -> usize {
@@ -89,11 +125,14 @@ impl OpenUnit {
             records,
             decided,
             commands,
+            expired,
             ..
         } = std::mem::replace(self, next);
         let decided = Decided {
             last: state.revision(),
+            last_id: records.last().map(|last| last.id),
             commands,
+            expired,
             records,
             below,
             tasks: decided,
@@ -105,20 +144,15 @@ impl OpenUnit {
         find(&self.records, self.below, revision)
     }
 
-    /// Encodes an event that is there to stay.
-    fn push(&mut self, record: &Record, data: Range<usize>, work: &Work, more: bool) {
+    /// Puts an event that is there to stay into the unit.
+    fn push(&mut self, record: &Record, data: Range<usize>, shared: &Arc<[u8]>, own: &OwnMeta) {
         let shared = match &self.shared {
-            Some((fragment, index)) if **fragment == *work.shared => *index,
+            Some((fragment, index)) if **fragment == **shared => *index,
             _ => {
-                let index = self.unit.push_shared(&work.shared);
-                self.shared = Some((Arc::clone(&work.shared), index));
+                let index = self.unit.push_shared(shared);
+                self.shared = Some((Arc::clone(shared), index));
                 index
             }
-        };
-        let own = OwnMeta {
-            key: work.key.clone(),
-            request: record.hash,
-            more,
         };
         self.unit.push(
             record.id,
@@ -179,31 +213,6 @@ fn find(
 }
 
 impl Writer {
-    /// Decides a task of one command.
-    pub(super) fn decide(&mut self, task: Task, past: &Past) {
-        let kept = self.open.records.len();
-        let mut answers = Vec::with_capacity(1);
-        let mut failed = None;
-        for work in &task.works {
-            match self.decide_one(task.again, work, past, true) {
-                Ok(answer) => answers.push(answer),
-                Err(answer) => {
-                    answers.push(answer);
-                    failed = Some(0);
-                }
-            }
-        }
-        if failed.is_none() {
-            self.encode(&task, &answers, kept);
-        }
-        let outcome = Outcome {
-            answers,
-            failed,
-            at: self.state.revision(),
-        };
-        self.decided(task, outcome);
-    }
-
     /// Notes the outcome of a task; it is told once the open unit is durable.
     pub(super) fn decided(&mut self, task: Task, mut outcome: Outcome) {
         if task.brief {
@@ -214,100 +223,80 @@ impl Writer {
         self.open.decided.push((task, outcome));
     }
 
-    pub(super) fn decide_one(
-        &mut self,
-        again: bool,
-        work: &Work,
-        past: &Past,
-        if_match: bool,
-    ) -> Result<Answer, Answer> {
-        if again && let Some(own) = self.find_own(work, past) {
-            // An append whose outcome was unknown had taken effect: this is its first answer.
-            return Ok(Answer::Applied(own));
-        }
-        let (named, earlier) = self.named(work, past);
-        let context = Context {
-            now: self.open.recorded_at,
-            id: work.event_id,
-            if_match: work.if_match.filter(|_| if_match),
-            named,
-        };
-        match decide(&self.state, &work.request.command, &context) {
-            Ok(Decision::Event(event)) if work.dry_run => {
-                Ok(Answer::WouldApply(self.record_of(work, event)))
-            }
-            Ok(Decision::Event(event)) => Ok(Answer::Applied(self.take_effect(work, event))),
-            Ok(Decision::Replay(revision)) => {
-                let found = earlier
-                    .into_iter()
-                    .find(|record| record.revision == revision);
-                let answer = if work.dry_run {
-                    Answer::WouldApply
-                } else {
-                    Answer::Replayed
-                };
-                found.map(answer).ok_or_else(|| {
-                    tracing::error!(%revision, "a replayed event was not looked up");
-                    Answer::Failed(Failure::Internal)
-                })
-            }
-            Err(rejection) => Err(Answer::Rejected(refusal(&rejection))),
-        }
-    }
-
-    fn record_of(&self, work: &Work, event: Event) -> Arc<Record> {
-        let hashed = work.key.is_some() || work.request.id.is_some();
+    /// The event that would be the next but `after`.
+    pub(super) fn record_of(
+        &self,
+        id: EventId,
+        hash: Option<RequestHash>,
+        event: Event,
+        after: u64,
+    ) -> Arc<Record> {
         Arc::new(Record {
             ledger: self.state.id().clone(),
-            revision: expected(self.state.revision()).next(),
-            id: work.event_id,
+            revision: expected(self.state.revision()).next().plus(after),
+            id,
             recorded_at: self.open.recorded_at,
-            hash: hashed.then_some(work.request.hash),
+            hash,
             event,
         })
     }
 
-    fn take_effect(&mut self, work: &Work, event: Event) -> Arc<Record> {
-        let record = self.record_of(work, event);
-        let evolved = evolve(
-            &mut self.state,
-            record.revision,
-            record.recorded_at,
-            &record.event,
-        );
+    /// Makes an event part of what is decided.
+    fn happen(&mut self, record: &Arc<Record>, work: Option<&Work>) {
+        let recorded = Recorded {
+            revision: record.revision,
+            id: record.id,
+            at: record.recorded_at,
+        };
+        let evolved = evolve(&mut self.state, recorded, &record.event);
         assert!(
             evolved.is_ok(),
             "INV-1, INV-4: a decided event breaks a law of the ledger: {evolved:?}"
         );
         record.event.write(&mut self.open.data);
-        self.open.ends.push(self.open.data.len());
+        let key = work.and_then(|work| work.key.as_ref());
         self.index
-            .add(record.revision, record.id, work.key.as_ref(), &record.event);
-        self.open.records.push(Arc::clone(&record));
-        record
+            .add(record.revision, record.id, key, &record.event);
+        self.open.records.push(Arc::clone(record));
+    }
+
+    /// An event of a command. It stays if its task does.
+    pub(super) fn stage(&mut self, record: &Arc<Record>, command: usize, work: Option<&Work>) {
+        self.happen(record, work);
+        self.open.staged.push(Staged {
+            end: self.open.data.len(),
+            command,
+            answers: work.is_some(),
+        });
     }
 
     /// Puts the events of a task that stays into the unit: all but its last say that more follow.
-    pub(super) fn encode(&mut self, task: &Task, answers: &[Answer], kept: usize) {
-        let mut left = self.open.records.len() - kept;
+    pub(super) fn encode(&mut self, task: &Task) {
+        let staged = std::mem::take(&mut self.open.staged);
+        let first = self.open.records.len() - staged.len();
         let mut start = 0;
-        let ends = std::mem::take(&mut self.open.ends);
-        let mut ends = ends.into_iter();
-        for (work, answer) in task.works.iter().zip(answers) {
-            if let Answer::Applied(record) = answer
-                && is_new(&self.open.records[kept..], record)
-                && let Some(end) = ends.next()
-            {
-                left -= 1;
-                self.open.push(record, start..end, work, left > 0);
-                start = end;
-            }
+        for (index, event) in staged.iter().enumerate() {
+            let work = &task.works[event.command];
+            let record = Arc::clone(&self.open.records[first + index]);
+            let own = OwnMeta {
+                key: work.key.clone().filter(|_| event.answers),
+                request: record.hash,
+                more: index + 1 < staged.len(),
+            };
+            self.open
+                .push(&record, start..event.end, &work.shared, &own);
+            start = event.end;
         }
-        assert!(
-            left == 0 && ends.next().is_none(),
-            "every event is in its unit"
-        );
         self.open.data.clear();
+    }
+
+    /// The end of a due hold: a command of its own, of nobody.
+    pub(super) fn expire(&mut self, record: &Arc<Record>, nobody: &Arc<[u8]>) {
+        self.happen(record, None);
+        let data = 0..self.open.data.len();
+        self.open.push(record, data, nobody, &OwnMeta::default());
+        self.open.data.clear();
+        self.open.expired += 1;
     }
 
     /// Bytes of the events of the task that is being decided.
@@ -324,7 +313,7 @@ impl Writer {
     pub(super) fn forget_decided(&mut self, kept: usize) {
         self.open.records.truncate(kept);
         self.open.data.clear();
-        self.open.ends.clear();
+        self.open.staged.clear();
     }
 
     /// The record of a revision that is not durable yet.
@@ -336,22 +325,8 @@ impl Writer {
     }
 }
 
-/// Whether the record is one of this task's: not the own effect of an earlier attempt.
-fn is_new(records: &[Arc<Record>], record: &Arc<Record>) -> bool {
-    let first = records.first().map(|first| first.revision);
-    first.is_some_and(|first| record.revision >= first)
-}
-
-fn refusal(rejection: &Rejection) -> Refusal {
-    Refusal {
-        problem: rejection.problem(),
-        detail: rejection.to_string(),
-        entry: rejection.index(),
-    }
-}
-
 /// Stands in for a clock that is outside the years 1 to 9999.
-pub(super) const EPOCH: Timestamp = match Timestamp::try_from_micros(0) {
+pub(crate) const EPOCH: Timestamp = match Timestamp::try_from_micros(0) {
     Some(epoch) => epoch,
     None => panic!("1970 is one of the years 1 to 9999"),
 };

@@ -1,5 +1,7 @@
 //! Bulk requests.
 
+mod actions;
+
 use serde_json::{Value, json};
 
 use crate::harness::{BULK, Bench, PAY, payment, payout};
@@ -185,7 +187,7 @@ async fn a_batch_is_refused_for_its_shape_as_a_whole() {
         (
             json!([good, {"action": "void", "transaction": null, "data": {}}]),
             "validation",
-            "/1/action",
+            "/1/transaction",
         ),
         (
             json!([good, {"action": "reverse", "data": {"reason": "x"}}]),
@@ -335,6 +337,26 @@ async fn a_batch_is_given_up_once_it_is_more_than_the_store_takes() {
     let few: Value = reversals.as_array().unwrap()[..2].into();
     bench.post(BULK, Some("c"), &few).await.expect(200);
     assert_eq!(bench.events("acme").await.len(), 105);
+}
+
+#[actix_web::test]
+async fn a_batch_is_given_up_once_too_much_was_read_for_it() {
+    let bench = Bench::start_with(|config| {
+        config.lookup_bytes_max = 20 << 10;
+        config.batch_read_bytes_max = 60 << 10;
+    })
+    .await;
+    let reversals = many_to_reverse(&bench, 100).await;
+    let before = bench.store.events_read();
+    let reply = bench.post(BULK, Some("b"), &reversals).await;
+    reply.expect_code(413, "batch_too_large");
+    assert!(bench.store.events_read() - before < 70);
+    assert_eq!(bench.events("acme").await.len(), 103);
+    // What others read before counts for nothing.
+    for (key, items) in [("c", 0..2), ("d", 2..4)] {
+        let few: Value = reversals.as_array().unwrap()[items].into();
+        bench.post(BULK, Some(key), &few).await.expect(200);
+    }
 }
 
 #[actix_web::test]

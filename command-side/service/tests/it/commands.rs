@@ -1,5 +1,9 @@
 //! The single commands and their answers.
 
+mod books;
+mod holds;
+mod overflow;
+
 use std::time::Duration;
 
 use daybook_store::EventStore as _;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use daybook_store::testing::Fault;
 use futures_util::future::{join, join_all};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::harness::{BULK, Bench, PAY, Reply, payment, payout};
 
@@ -321,6 +321,24 @@ async fn a_unit_that_is_too_large_for_the_store_is_cut_and_a_batch_is_told() {
             .iter()
             .all(|r| r["status"] == "applied")
     );
+}
+
+#[actix_web::test]
+async fn independent_items_of_which_one_is_unknown_are_503_and_then_complete() {
+    let bench = Bench::start_with(|config| config.unit_commands_max = 2).await;
+    bench.acme().await;
+    bench.pay("old", 1).await.expect(201);
+    let last = json!({"action": "transaction", "idempotency_key": "old", "data": payment(1)});
+    let batch = json!([payment(2), payment(3), last]);
+    let path = format!("{BULK}?mode=independent");
+    // The first two are written; what the third may replay cannot be read.
+    bench.store.fail_reads(1);
+    let reply = bench.post(&path, Some("b"), &batch).await;
+    reply.expect_code(503, "store_unavailable");
+    assert_eq!(bench.events("acme").await.len(), 6);
+    let reply = bench.post(&path, Some("b"), &batch).await.expect(200);
+    assert!(reply.is_replayed());
+    assert_eq!(bench.events("acme").await.len(), 6);
 }
 
 #[actix_web::test]

@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
+use actix_web::http::Method;
 use actix_web::http::header::HeaderMap;
 use actix_web::web::Bytes;
 use actix_web::{App, test, web};
@@ -14,14 +16,16 @@ use daybook_events::access;
 use daybook_events::envelope::RecordedEvent;
 use daybook_events::ids::{LedgerId, Revision};
 use daybook_platform::auth::{AuthConfig, DevClaims, DevGrant, DevKey, Roles, Verifier};
-use daybook_platform::clock::Clock;
+use daybook_platform::clock::{Clock, ManualClock};
 use daybook_platform::http::{Api, request_context};
 use daybook_platform::problem::Problem;
-use daybook_store::EventStore;
 use daybook_store::embedded::{EmbeddedStore, Options};
 use daybook_store::testing::FaultyStore;
+use daybook_store::{EventStore, ReadError};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+
+pub(crate) use crate::bodies::*;
 
 type Answered = Pin<Box<dyn Future<Output = Reply>>>;
 
@@ -34,6 +38,7 @@ pub(crate) struct Bench {
     key: DevKey,
     dir: Rc<TempDir>,
     config: CommandConfig,
+    clock: Clock,
 }
 
 /// What came back.
@@ -90,42 +95,73 @@ impl Bench {
     }
 
     pub(crate) async fn start_with(change: impl Fn(&mut CommandConfig)) -> Self {
+        Self::start_at(Clock::system(), change).await
+    }
+
+    /// By a clock that the test moves, from [`NOON`] on.
+    pub(crate) async fn start_by_hand(change: impl Fn(&mut CommandConfig)) -> (Self, ManualClock) {
+        let (clock, hand) = Clock::manual(NOON);
+        (Self::start_at(clock, change).await, hand)
+    }
+
+    async fn start_at(clock: Clock, change: impl Fn(&mut CommandConfig)) -> Self {
         let dir = Rc::new(tempfile::tempdir().unwrap());
-        let mut config = CommandConfig::new(dir.path().join("index"));
+        let mut config = Self::config(&dir);
         change(&mut config);
-        Self::open(dir, config).await
+        Self::open_with(dir, config, Options::default(), clock).await
     }
 
     /// Over a store that takes no unit of more than `unit_bytes_max`.
     pub(crate) async fn start_with_small_units(unit_bytes_max: usize) -> Self {
+        Self::start_small(unit_bytes_max, Clock::system()).await
+    }
+
+    /// The same by a clock that the test moves.
+    pub(crate) async fn start_small_by_hand(unit_bytes_max: usize) -> (Self, ManualClock) {
+        let (clock, hand) = Clock::manual(NOON);
+        (Self::start_small(unit_bytes_max, clock).await, hand)
+    }
+
+    async fn start_small(unit_bytes_max: usize, clock: Clock) -> Self {
         let dir = Rc::new(tempfile::tempdir().unwrap());
-        let config = CommandConfig::new(dir.path().join("index"));
+        let config = Self::config(&dir);
         let options = Options {
             unit_bytes_max,
             ..Options::default()
         };
-        Self::open_with(dir, config, options).await
+        Self::open_with(dir, config, options, clock).await
     }
 
-    async fn open(dir: Rc<TempDir>, config: CommandConfig) -> Self {
-        Self::open_with(dir, config, Options::default()).await
+    fn config(dir: &TempDir) -> CommandConfig {
+        CommandConfig::new(dir.path().join("index"), dir.path().join("snapshots"))
     }
 
-    async fn open_with(dir: Rc<TempDir>, config: CommandConfig, options: Options) -> Self {
+    async fn open_with(
+        dir: Rc<TempDir>,
+        config: CommandConfig,
+        options: Options,
+        clock: Clock,
+    ) -> Self {
         let embedded = EmbeddedStore::open(&dir.path().join("log"), options).unwrap();
         let store = FaultyStore::new(Arc::new(embedded));
-        Self::over(dir, config, store).await
+        Self::over(dir, config, store, clock).await
     }
 
-    /// Another command side over the same store, with an index of its own.
+    /// Another command side over the same store, with everything that is derived its own.
     pub(crate) async fn beside(&self) -> Self {
         let mut config = self.config.clone();
         config.index_dir = self.dir.path().join("index-beside");
-        Self::over(Rc::clone(&self.dir), config, self.store.clone()).await
+        config.snapshot_dir = self.dir.path().join("snapshots-beside");
+        let (dir, store) = (Rc::clone(&self.dir), self.store.clone());
+        Self::over(dir, config, store, self.clock.clone()).await
     }
 
-    async fn over(dir: Rc<TempDir>, config: CommandConfig, store: FaultyStore) -> Self {
-        let clock = Clock::system();
+    async fn over(
+        dir: Rc<TempDir>,
+        config: CommandConfig,
+        store: FaultyStore,
+        clock: Clock,
+    ) -> Self {
         let shared: Arc<dyn EventStore> = Arc::new(store.clone());
         let service = CommandService::open(shared, config.clone(), clock.clone()).unwrap();
         let key = DevKey::load_or_create(&dir.path().join("key")).unwrap();
@@ -166,6 +202,7 @@ impl Bench {
             key,
             dir,
             config,
+            clock,
         };
         bench.token = bench.token_of(&["operator", "admin", "controller"], "*");
         bench
@@ -178,13 +215,19 @@ impl Bench {
                 scopes: vec![ledger.to_owned()],
                 roles: roles.iter().map(|role| (*role).to_owned()).collect(),
             }],
-            ttl_s: 3600,
+            // Tests that move the clock stay signed in.
+            ttl_s: 400 * 86_400,
         };
-        self.key.mint(&claims, Clock::system().now_s()).unwrap()
+        self.key.mint(&claims, self.clock.now_s()).unwrap()
     }
 
     pub(crate) fn index_dir(&self) -> PathBuf {
         self.config.index_dir.clone()
+    }
+
+    /// The snapshot file of a ledger.
+    pub(crate) fn snapshot(&self, ledger: &str) -> PathBuf {
+        self.config.snapshot_dir.join(format!("{ledger}.snapshot"))
     }
 
     /// Stops everything, lets `meddle` work on the directory, and starts again.
@@ -195,17 +238,28 @@ impl Bench {
             call,
             dir,
             config,
+            clock,
             ..
         } = self;
         service.shutdown().await;
         drop((service, store, call));
         meddle(dir.path());
-        Self::open(dir, config).await
+        Self::open_with(dir, config, Options::default(), clock).await
     }
 
     pub(crate) fn request(&self, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answered {
-        let mut req = test::TestRequest::post()
-            .uri(path)
+        self.send(Method::POST, path, headers, body)
+    }
+
+    pub(crate) fn send(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Answered {
+        let mut req = test::TestRequest::with_uri(path)
+            .method(method)
             .insert_header(("Authorization", format!("Bearer {}", self.token)))
             .insert_header(("Content-Type", "application/json"));
         // The payload comes with a length of its own: what the test asks for has the last word.
@@ -222,6 +276,12 @@ impl Bench {
             Some(key) => self.request(path, &[("Idempotency-Key", key)], &body),
             None => self.request(path, &[], &body),
         }
+    }
+
+    pub(crate) fn patch(&self, path: &str, key: Option<&str>, body: &Value) -> Answered {
+        let body = serde_json::to_vec(body).unwrap();
+        let headers = key.map(|key| ("Idempotency-Key", key));
+        self.send(Method::PATCH, path, headers.as_slice(), &body)
     }
 
     /// Posts `amount` from `assets:bank` to `users:1` of the ledger `acme`.
@@ -245,34 +305,42 @@ impl Bench {
         }
     }
 
+    /// As [`Self::acme`], with `amount` on `users:1`; the ledger has four events.
+    pub(crate) async fn funded(&self, amount: u64) {
+        self.acme().await;
+        self.pay("fund", amount).await.expect(201);
+    }
+
+    /// Waits until the ledger has so many events, for at most ten seconds.
+    pub(crate) async fn until_events(&self, ledger: &str, count: usize) -> Vec<RecordedEvent> {
+        for _ in 0..1_000 {
+            // A test may have asked the store to fail.
+            if let Ok(events) = self.try_events(ledger).await
+                && events.len() >= count
+            {
+                return events;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("there were not {count} events within ten seconds");
+    }
+
     pub(crate) async fn events(&self, ledger: &str) -> Vec<RecordedEvent> {
+        self.try_events(ledger).await.unwrap()
+    }
+
+    async fn try_events(&self, ledger: &str) -> Result<Vec<RecordedEvent>, ReadError> {
         let ledger = LedgerId::parse(ledger).unwrap();
         let mut events: Vec<RecordedEvent> = Vec::new();
         loop {
             let from = Revision::new(u64::try_from(events.len()).unwrap());
-            let page = self.store.read_ledger(&ledger, from, 1000).await.unwrap();
+            let page = self.store.read_ledger(&ledger, from, 1000).await?;
             if page.is_empty() {
-                return events;
+                return Ok(events);
             }
             events.extend(page);
         }
     }
-}
-
-pub(crate) const PAY: &str = "/v1/ledgers/acme/transactions";
-pub(crate) const BULK: &str = "/v1/ledgers/acme/bulk";
-
-pub(crate) fn payment(amount: u64) -> Value {
-    json!({"postings": [
-        {"debit": "assets:bank", "credit": "users:1", "amount": amount, "asset": "USD"}
-    ]})
-}
-
-/// Takes `amount` from `users:1`.
-pub(crate) fn payout(amount: u64) -> Value {
-    json!({"postings": [
-        {"debit": "users:1", "credit": "assets:bank", "amount": amount, "asset": "USD"}
-    ]})
 }
 
 /// Waits for a condition, for at most five seconds.
@@ -281,7 +349,7 @@ pub(crate) async fn eventually(mut condition: impl FnMut() -> bool) {
         if condition() {
             return;
         }
-        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        tokio::time::sleep(Duration::from_millis(10)).await;
     }
     panic!("it did not happen within five seconds");
 }

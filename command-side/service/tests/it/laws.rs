@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use daybook_domain::{Ledger, evolve};
+use daybook_domain::{Ledger, Recorded, evolve};
 use daybook_events::ids::{AccountId, AssetCode, LedgerId};
 use futures_util::future::join_all;
 use proptest::prelude::*;
@@ -125,7 +125,7 @@ async fn check(bench: &Bench) -> Ledger {
             assert_eq!(keys.insert(key.to_string(), index), None, "INV-3");
         }
         let event = stored.event().unwrap();
-        evolve(&mut ledger, stored.revision, stored.recorded_at, &event).unwrap();
+        evolve(&mut ledger, Recorded::from(&stored), &event).unwrap();
     }
     let usd = AssetCode::parse("USD").unwrap();
     let mut sum = 0_i128;

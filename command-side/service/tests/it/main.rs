@@ -5,11 +5,15 @@
     reason = "a test's helpers fail the test where they stand"
 )]
 
+mod bodies;
 mod bulk;
 mod commands;
+mod expiry;
 mod faults;
 mod harness;
+mod holds;
 mod hostile;
 mod idempotency;
 mod laws;
 mod restart;
+mod snapshots;

@@ -11,7 +11,7 @@ fn wipe(dir: &Path) {
 }
 
 /// Overwrites every file of the index.
-fn damage(dir: &Path) {
+pub(crate) fn damage(dir: &Path) {
     fn walk(dir: &Path) {
         for entry in std::fs::read_dir(dir).unwrap() {
             let path = entry.unwrap().path();
@@ -25,7 +25,8 @@ fn damage(dir: &Path) {
     walk(&dir.join("index"));
 }
 
-fn copy(from: &Path, to: &Path) {
+/// Copies a directory with everything in it.
+pub(crate) fn copy(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).unwrap();
     for entry in std::fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();

@@ -5,10 +5,12 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{AccountId, AssetCode, Name};
+use super::object;
+use crate::ids::{AccountId, AssetCode, Description, Name};
 use crate::invalid::Invalid;
 use crate::metadata::Metadata;
 use crate::money::{AccountType, Minor, Side};
+use crate::time::Timestamp;
 
 /// The most assets that an account's restriction or limits may name.
 pub const ASSETS_MAX: usize = 100;
@@ -29,6 +31,7 @@ pub struct AccountOpened {
     pub name: Option<Name>,
     /// The only assets it may hold; any if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "object::assets")]
     pub assets: Option<BTreeSet<AssetCode>>,
     /// Its limits.
     #[serde(default, skip_serializing_if = "Limits::is_empty")]
@@ -36,6 +39,117 @@ pub struct AccountOpened {
     /// The client's own pairs.
     #[serde(default, skip_serializing_if = "Metadata::is_empty")]
     pub metadata: Metadata,
+}
+
+/// An account's name, limits or pairs were changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AccountUpdated {
+    /// The account.
+    pub account: AccountId,
+    /// Why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Description>,
+    /// The account as it is from now on.
+    #[serde(deserialize_with = "object::one")]
+    pub after: AccountAfter,
+}
+
+/// An account was frozen, unfrozen or closed: three event types of one shape.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AccountStatusChanged {
+    /// The account.
+    pub account: AccountId,
+    /// Why.
+    pub reason: Description,
+    /// The account as it is from now on.
+    #[serde(deserialize_with = "object::one")]
+    pub after: AccountAfter,
+}
+
+/// What an account lets happen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AccountStatus {
+    /// Everything.
+    #[default]
+    Open,
+    /// No entries, but what its holds reserved still settles.
+    Frozen,
+    /// Nothing, for ever.
+    Closed,
+}
+
+impl AccountStatus {
+    /// The stable name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Frozen => "frozen",
+            Self::Closed => "closed",
+        }
+    }
+}
+
+impl fmt::Display for AccountStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// An account without its id, whole, as an event left it: the answer to the command, for ever.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AccountAfter {
+    /// What it is in the books.
+    #[serde(rename = "type")]
+    pub account_type: AccountType,
+    /// The side that increases it.
+    pub normal_balance: Side,
+    /// A name for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<Name>,
+    /// What it lets happen.
+    pub status: AccountStatus,
+    /// The only assets it may hold; any if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "object::assets")]
+    pub assets: Option<BTreeSet<AssetCode>>,
+    /// Its limits.
+    #[serde(default, skip_serializing_if = "Limits::is_empty")]
+    pub limits: Limits,
+    /// The client's own pairs.
+    #[serde(default, skip_serializing_if = "Metadata::is_empty")]
+    pub metadata: Metadata,
+    /// When it was opened.
+    pub opened_at: Timestamp,
+    /// Its turnovers, of every asset that ever had an entry or hold.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(deserialize_with = "object::by_asset")]
+    pub balances: BTreeMap<AssetCode, Turnover>,
+}
+
+/// The turnovers of one account and asset, each 0 … 10^36.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Turnover {
+    /// Posted debits.
+    #[serde(default, skip_serializing_if = "Minor::is_zero")]
+    #[serde(deserialize_with = "object::not_negative")]
+    pub debits: Minor,
+    /// Posted credits.
+    #[serde(default, skip_serializing_if = "Minor::is_zero")]
+    #[serde(deserialize_with = "object::not_negative")]
+    pub credits: Minor,
+    /// Debits of open holds.
+    #[serde(default, skip_serializing_if = "Minor::is_zero")]
+    #[serde(deserialize_with = "object::not_negative")]
+    pub pending_debits: Minor,
+    /// Credits of open holds.
+    #[serde(default, skip_serializing_if = "Minor::is_zero")]
+    #[serde(deserialize_with = "object::not_negative")]
+    pub pending_credits: Minor,
 }
 
 /// The bounds of one balance, in minor units; a bound that is absent does not bind.
@@ -60,25 +174,14 @@ impl<'de> Deserialize<'de> for Limit {
             #[serde(default)]
             max_balance: Option<Minor>,
         }
-        struct Object;
-        impl<'de> serde::de::Visitor<'de> for Object {
-            type Value = Limit;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object with min_available, max_balance or both")
-            }
-            fn visit_map<A: serde::de::MapAccess<'de>>(self, map: A) -> Result<Limit, A::Error> {
-                let map = serde::de::value::MapAccessDeserializer::new(map);
-                let Bounds {
-                    min_available,
-                    max_balance,
-                } = Bounds::deserialize(map)?;
-                Ok(Limit {
-                    min_available,
-                    max_balance,
-                })
-            }
-        }
-        d.deserialize_map(Object)
+        let Bounds {
+            min_available,
+            max_balance,
+        } = object::one(d)?;
+        Ok(Self {
+            min_available,
+            max_balance,
+        })
     }
 }
 

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::object;
 use crate::ids::{AccountId, AssetCode, Code, Description, Reference, TransactionId};
 use crate::metadata::Metadata;
 use crate::money::{Amount, Minor, Side};
@@ -12,7 +13,7 @@ pub const ENTRIES_MIN: usize = 2;
 /// The most entries of a transaction.
 pub const ENTRIES_MAX: usize = 1_000;
 
-/// A transaction was posted. Its id is the event's id.
+/// A transaction was posted; captures and reversals too. Its id is the event's id.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TransactionPosted {
@@ -31,21 +32,140 @@ pub struct TransactionPosted {
     /// How `effective_at` was read in the ledger's zone, unless that is UTC: kept, so that a replay
     /// does not depend on a time-zone table.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "object::optional")]
     pub effective_local: Option<EffectiveLocal>,
     /// Another transaction of the ledger that the client relates this one to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub related_to: Option<TransactionId>,
-    /// The transaction that this one reverses.
+    /// What it came from, unless it stands for itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reverses: Option<TransactionId>,
-    /// Why it was reversed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<Description>,
+    #[serde(deserialize_with = "object::optional")]
+    pub origin: Option<Origin>,
     /// 2 … 1,000 entries, balanced per asset (INV-1), in the client's order.
+    #[serde(deserialize_with = "object::each")]
     pub entries: Vec<Entry>,
     /// The client's own pairs.
     #[serde(default, skip_serializing_if = "Metadata::is_empty")]
     pub metadata: Metadata,
+}
+
+/// What a transaction came from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Origin {
+    /// It mirrors a posted transaction.
+    Reversal {
+        /// That transaction.
+        of: TransactionId,
+        /// Why.
+        reason: Description,
+    },
+    /// It posts what a hold reserved, all of it or a part. What it posts is no longer pending.
+    Capture {
+        /// The hold.
+        of: TransactionId,
+    },
+}
+
+impl TransactionPosted {
+    /// The transaction that this one reverses.
+    pub fn reverses(&self) -> Option<TransactionId> {
+        match &self.origin {
+            Some(Origin::Reversal { of, .. }) => Some(*of),
+            Some(Origin::Capture { .. }) | None => None,
+        }
+    }
+
+    /// The hold that this one captures.
+    pub fn captures(&self) -> Option<TransactionId> {
+        match &self.origin {
+            Some(Origin::Capture { of }) => Some(*of),
+            Some(Origin::Reversal { .. }) | None => None,
+        }
+    }
+
+    /// Why it reverses.
+    pub fn reason(&self) -> Option<&Description> {
+        match &self.origin {
+            Some(Origin::Reversal { reason, .. }) => Some(reason),
+            Some(Origin::Capture { .. }) | None => None,
+        }
+    }
+}
+
+/// Where a transaction stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TransactionStatus {
+    /// A hold that waits.
+    Pending,
+    /// Posted; of a hold: captured.
+    Posted,
+    /// A hold that was given up.
+    Voided,
+    /// A hold whose time is over.
+    Expired,
+}
+
+impl TransactionStatus {
+    /// Every status.
+    pub const ALL: &'static [Self] = &[Self::Pending, Self::Posted, Self::Voided, Self::Expired];
+
+    /// The stable name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Posted => "posted",
+            Self::Voided => "voided",
+            Self::Expired => "expired",
+        }
+    }
+}
+
+/// What a posted transaction and a hold have in common.
+#[derive(Debug, Clone, Copy)]
+pub struct TransactionFacts<'a> {
+    /// The client's own reference.
+    pub reference: Option<&'a Reference>,
+    /// A short machine-readable label.
+    pub code: Option<&'a Code>,
+    /// For people.
+    pub description: Option<&'a Description>,
+    /// When it counts, as the client gave it.
+    pub effective_at: Option<Effective>,
+    pub(super) effective_local: Option<EffectiveLocal>,
+    /// Another transaction.
+    pub related_to: Option<TransactionId>,
+    /// The entries.
+    pub entries: &'a [Entry],
+    /// The client's own pairs.
+    pub metadata: &'a Metadata,
+}
+
+impl TransactionFacts<'_> {
+    /// When it counts, as instant and as day in the ledger's zone.
+    pub fn effective(&self, recorded_at: Timestamp) -> EffectiveLocal {
+        self.effective_local.unwrap_or_else(|| {
+            let given = self.effective_at.unwrap_or(Effective::Instant(recorded_at));
+            EffectiveLocal::resolve(given, TimeZone::UTC)
+        })
+    }
+}
+
+impl TransactionPosted {
+    /// What it has in common with a hold.
+    pub fn facts(&self) -> TransactionFacts<'_> {
+        TransactionFacts {
+            reference: self.reference.as_ref(),
+            code: self.code.as_ref(),
+            description: self.description.as_ref(),
+            effective_at: self.effective_at,
+            effective_local: self.effective_local,
+            related_to: self.related_to,
+            entries: &self.entries,
+            metadata: &self.metadata,
+        }
+    }
 }
 
 /// An effective time as read in the ledger's zone.
@@ -74,16 +194,6 @@ impl EffectiveLocal {
     }
 }
 
-impl TransactionPosted {
-    /// When it counts, as instant and as day in the ledger's zone.
-    pub fn effective(&self, recorded_at: Timestamp) -> EffectiveLocal {
-        self.effective_local.unwrap_or_else(|| {
-            let given = self.effective_at.unwrap_or(Effective::Instant(recorded_at));
-            EffectiveLocal::resolve(given, TimeZone::UTC)
-        })
-    }
-}
-
 /// One debit or credit of one account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -103,6 +213,7 @@ pub struct Entry {
     #[serde(default, skip_serializing_if = "Metadata::is_empty")]
     pub metadata: Metadata,
     /// The account's balance of this asset after the whole transaction.
+    #[serde(deserialize_with = "object::one")]
     pub balance: BalanceAfter,
 }
 

@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use daybook_events::envelope::RecordedEvent;
-use daybook_events::event::EventType;
+use daybook_events::event::{Event, EventType};
 use daybook_events::ids::Position;
 use daybook_events::meta::Meta;
+use serde_json::Value;
 
 /// Every golden line with the type and version that its file is about.
 pub(crate) fn lines() -> Vec<(EventType, u16, String)> {
@@ -22,6 +23,50 @@ pub(crate) fn lines() -> Vec<(EventType, u16, String)> {
         }
     }
     lines
+}
+
+/// The golden events of one type and version, in the order of their file.
+pub(crate) fn events(kind: EventType, version: u16) -> Vec<(RecordedEvent, Event)> {
+    let all: Vec<_> = lines()
+        .iter()
+        .filter(|(about, of, _)| (*about, *of) == (kind, version))
+        .map(|(_, _, line)| {
+            let recorded = RecordedEvent::read_line(Position::new(7), line.as_bytes()).unwrap();
+            let event = recorded.event().unwrap();
+            (recorded, event)
+        })
+        .collect();
+    assert!(!all.is_empty(), "{kind}.v{version}.json has lines");
+    all
+}
+
+/// The golden events of one type and version as values of that type.
+macro_rules! golden {
+    ($kind:ident, $version:literal) => {
+        $crate::golden::events(EventType::$kind, $version)
+            .into_iter()
+            .map(|(recorded, event)| {
+                let Event::$kind(event) = event else {
+                    panic!("{event:?}");
+                };
+                (recorded, event)
+            })
+            .collect::<Vec<_>>()
+    };
+}
+pub(crate) use golden;
+
+/// The `data` of one golden line as a value.
+pub(crate) fn data(line: &str) -> Value {
+    let mut line: Value = serde_json::from_str(line).unwrap();
+    line["data"].take()
+}
+
+/// Every type with every version that was ever written.
+pub(crate) fn shapes() -> impl Iterator<Item = (EventType, u16)> {
+    EventType::ALL
+        .iter()
+        .flat_map(|kind| (1..=kind.version()).map(|version| (*kind, version)))
 }
 
 fn folder() -> &'static Path {
@@ -48,18 +93,12 @@ fn parse_name(name: &str) -> (EventType, u16) {
 
 #[test]
 fn every_version_of_every_event_type_has_a_golden_file_and_no_file_is_left_over() {
-    let expected: BTreeSet<String> = EventType::ALL
-        .iter()
-        .flat_map(|kind| (1..=kind.version()).map(move |version| format!("{kind}.v{version}.json")))
+    let expected: BTreeSet<String> = shapes()
+        .map(|(kind, version)| format!("{kind}.v{version}.json"))
         .collect();
     assert_eq!(files(), expected);
-    for name in files() {
-        let about = parse_name(&name);
-        let found = lines()
-            .iter()
-            .filter(|(event_type, version, _)| (*event_type, *version) == about)
-            .count();
-        assert!(found > 0, "{name} is empty");
+    for (kind, version) in shapes() {
+        assert!(events(kind, version).len() >= 2, "{kind} version {version}");
     }
 }
 
@@ -121,82 +160,81 @@ fn golden_metadata_is_joined_from_its_fragments_to_the_same_bytes() {
     }
 }
 
-#[test]
-fn golden_values_mean_what_they_say() {
-    use daybook_events::event::Event;
-    use daybook_events::money::{AMOUNT_MAX, Side};
-    let posted: Vec<_> = lines()
-        .iter()
-        .map(|(_, _, line)| RecordedEvent::read_line(Position::new(7), line.as_bytes()).unwrap())
-        .filter_map(|recorded| match recorded.event().unwrap() {
-            Event::TransactionPosted(posted) => Some((recorded.recorded_at, posted)),
-            Event::LedgerOpened(_) | Event::AssetRegistered(_) | Event::AccountOpened(_) => None,
-        })
-        .collect();
-    let [(recorded_at, plain), (_, full), (_, reversal)] = posted.as_slice() else {
-        panic!("three golden transactions, not {}", posted.len());
-    };
-    assert_eq!(plain.effective(*recorded_at).instant, *recorded_at);
-    assert_eq!(plain.effective(*recorded_at).date.to_string(), "2026-11-20");
-    assert_eq!(plain.entries[0].direction, Side::Debit);
-    assert_eq!(plain.entries[1].direction, Side::Credit);
-    assert_eq!(plain.entries[1].balance.available.get(), 1050);
-    assert_eq!(full.entries[0].amount.get(), AMOUNT_MAX);
-    let balance = full.entries[1].balance;
-    assert_eq!((balance.posted.get(), balance.pending.get()), (-7, -3));
-    assert_eq!(balance.available.get(), -10);
-    assert_eq!(full.entries[2].balance.available.get(), 1);
-    assert_eq!(full.effective(*recorded_at).date.to_string(), "2026-11-20");
-    assert!(reversal.reverses.is_some() && full.reverses.is_none());
+const TRANSACTION: &str = "reference code description effective_at effective_local \
+    effective_local.instant effective_local.date related_to metadata";
+const ENTRIES: &str = "entries entries.account entries.direction entries.amount entries.asset \
+    entries.description entries.metadata entries.balance entries.balance.posted \
+    entries.balance.pending entries.balance.available";
+const ACCOUNT_AFTER: &str = "account reason after after.type after.normal_balance after.name \
+    after.status after.assets after.limits after.limits.* after.limits.*.min_available \
+    after.limits.*.max_balance after.metadata after.opened_at after.balances after.balances.* \
+    after.balances.*.debits after.balances.*.credits after.balances.*.pending_debits \
+    after.balances.*.pending_credits";
+const LEDGER_AFTER: &str = "after after.name after.time_zone after.accounts after.transactions \
+    after.closed_through after.opened_at after.metadata";
+
+/// Every member that the shape has.
+fn fields(kind: EventType, version: u16) -> String {
+    match (kind, version) {
+        (EventType::LedgerOpened, _) => "name time_zone metadata".to_owned(),
+        (EventType::LedgerUpdated, _) => LEDGER_AFTER.to_owned(),
+        (EventType::PeriodClosed | EventType::PeriodReopened, _) => {
+            format!("through reason {LEDGER_AFTER}")
+        }
+        (EventType::AssetRegistered, _) => "asset scale name".to_owned(),
+        (EventType::AccountOpened, _) => "account type normal_balance name assets limits limits.* \
+             limits.*.min_available limits.*.max_balance metadata"
+            .to_owned(),
+        (EventType::AccountUpdated | EventType::AccountFrozen | EventType::AccountUnfrozen, _) => {
+            ACCOUNT_AFTER.to_owned()
+        }
+        // Nothing is pending on an account that may be closed.
+        (EventType::AccountClosed, _) => without(ACCOUNT_AFTER, |path| path.contains("pending")),
+        (EventType::TransactionPosted, 1) => format!("{TRANSACTION} {ENTRIES} reverses reason"),
+        (EventType::TransactionPosted, _) => {
+            format!("{TRANSACTION} {ENTRIES} origin origin.kind origin.of origin.reason")
+        }
+        (EventType::HoldPlaced, _) => format!("{TRANSACTION} {ENTRIES} expires_at"),
+        (EventType::HoldEnded, _) => {
+            let released = ENTRIES.replace("entries", "released");
+            let own = |path: &str| path.ends_with("description") || path.ends_with("metadata");
+            format!("hold outcome reason metadata {}", without(&released, own))
+        }
+        (EventType::MetadataSet, _) => "account transaction metadata".to_owned(),
+        (EventType::CommandRejected, _) => "status code detail index".to_owned(),
+    }
+}
+
+fn without(fields: &str, unwanted: impl Fn(&str) -> bool) -> String {
+    let left = fields.split_whitespace().filter(|path| !unwanted(path));
+    left.collect::<Vec<_>>().join(" ")
 }
 
 #[test]
-fn golden_files_show_every_field_of_their_type() {
-    let shown = |kind: EventType| -> BTreeSet<String> {
-        let mut fields = BTreeSet::new();
-        for (event_type, _, line) in lines() {
-            if event_type == kind {
-                let line: serde_json::Value = serde_json::from_str(&line).unwrap();
-                names(&line["data"], "", &mut fields);
+fn golden_files_show_every_field_of_their_shape() {
+    for (kind, version) in shapes() {
+        let mut shown = BTreeSet::new();
+        for (about, of, line) in lines() {
+            if (about, of) == (kind, version) {
+                names(&data(&line), "", &mut shown);
             }
         }
-        fields
-    };
-    let all = |text: &str| {
-        text.split_whitespace()
+        let expected: BTreeSet<String> = fields(kind, version)
+            .split_whitespace()
             .map(str::to_owned)
-            .collect::<BTreeSet<_>>()
-    };
-    assert_eq!(
-        shown(EventType::LedgerOpened),
-        all("name time_zone metadata")
-    );
-    assert_eq!(shown(EventType::AssetRegistered), all("asset scale name"));
-    assert_eq!(
-        shown(EventType::AccountOpened),
-        all("account type normal_balance name assets limits limits.* \
-             limits.*.min_available limits.*.max_balance metadata")
-    );
-    assert_eq!(
-        shown(EventType::TransactionPosted),
-        all(
-            "reference code description effective_at effective_local effective_local.instant \
-             effective_local.date related_to reverses reason entries entries.account \
-             entries.direction entries.amount entries.asset entries.description \
-             entries.metadata entries.balance entries.balance.posted entries.balance.pending \
-             entries.balance.available metadata"
-        )
-    );
+            .collect();
+        assert_eq!(shown, expected, "{kind} version {version}");
+    }
 }
 
-/// The paths of all fields; the keys of maps (`metadata`, `limits`) are not fields.
-fn names(value: &serde_json::Value, path: &str, out: &mut BTreeSet<String>) {
+/// The paths of all fields; the keys of maps (`metadata`, `limits`, `balances`) are not fields.
+fn names(value: &Value, path: &str, out: &mut BTreeSet<String>) {
     match value {
-        serde_json::Value::Object(members) => {
+        Value::Object(members) => {
             for (key, member) in members {
                 let below = match path.rsplit('.').next() {
                     Some("metadata") => continue,
-                    Some("limits") => format!("{path}.*"),
+                    Some("limits" | "balances") => format!("{path}.*"),
                     Some("") | None => key.clone(),
                     Some(_) => format!("{path}.{key}"),
                 };
@@ -204,10 +242,7 @@ fn names(value: &serde_json::Value, path: &str, out: &mut BTreeSet<String>) {
                 names(member, &below, out);
             }
         }
-        serde_json::Value::Array(items) => items.iter().for_each(|item| names(item, path, out)),
-        serde_json::Value::Null
-        | serde_json::Value::Bool(_)
-        | serde_json::Value::Number(_)
-        | serde_json::Value::String(_) => {}
+        Value::Array(items) => items.iter().for_each(|item| names(item, path, out)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }

@@ -5,7 +5,14 @@
     reason = "a helper of a test fails the test where it stands"
 )]
 
+mod explained;
 mod golden;
 mod hostile;
+mod meaning;
+mod patch;
 mod problems;
+mod refused;
 mod round_trip;
+mod schemas;
+mod upcast;
+mod values;
