@@ -5,8 +5,9 @@
 //! gone when the test ends, also when it panics or is killed. It must not imitate a part of
 //! Daybook: tests speak to the parts through their public interfaces only.
 //!
-//! The tests are `tests/it` (what Daybook does) and `tests/faults` (what it does when something
-//! breaks); together they guard INV-1 to INV-10 from the outside.
+//! The tests are `tests/it` (what Daybook does), `tests/faults` (what it does when something
+//! breaks) and `tests/model` (whether it does what an independent [`model`] says, whatever the
+//! order of commands); together they guard INV-1 to INV-10 from the outside.
 //!
 //! Every wait has a bound. A missing program fails the test with the command that installs it.
 #![expect(
@@ -18,6 +19,7 @@
 pub mod berka;
 pub mod client;
 pub mod history;
+pub mod model;
 pub mod nats;
 pub mod postgres;
 pub mod process;
