@@ -23,7 +23,9 @@ use daybook_relay::RelayConfig;
 use daybook_store::EventStore;
 use utoipa::openapi::path::{HttpMethod, OperationBuilder, PathItem};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
-use utoipa::openapi::{Components, Info, OpenApi, OpenApiBuilder, ResponseBuilder};
+use utoipa::openapi::{
+    Components, ContentBuilder, Info, OpenApi, OpenApiBuilder, Ref, RefOr, ResponseBuilder,
+};
 
 use crate::failure::Failure;
 
@@ -105,8 +107,27 @@ pub fn openapi() -> OpenApi {
         api.paths.paths.insert(path.to_owned(), item);
     }
     api.merge(daybook_command::http::openapi());
-    api.merge(daybook_query::http::openapi());
+    let mut queries = daybook_query::http::openapi();
+    describe_problems(&mut queries);
+    api.merge(queries);
     api
+}
+
+/// Both sides answer the same problems; the command side's document says what they look like.
+fn describe_problems(queries: &mut OpenApi) {
+    let problem = Ref::from_schema_name("ProblemBody");
+    let problem = ContentBuilder::new().schema(Some(problem)).build();
+    let items = queries.paths.paths.values_mut();
+    for operation in items.filter_map(|item| item.get.as_mut()) {
+        for (status, response) in &mut operation.responses.responses {
+            if let RefOr::T(response) = response
+                && status.starts_with(['4', '5'])
+            {
+                let media = "application/problem+json".to_owned();
+                response.content.insert(media, RefOr::T(problem.clone()));
+            }
+        }
+    }
 }
 
 /// The table of roles, for whoever verifies tokens.

@@ -45,8 +45,14 @@ fn zone_of(seed: u64) -> Zone {
     ZONES.get(place).copied().unwrap_or(ZONES[0])
 }
 
+/// Whether the store of a seed does what it is asked to.
+fn is_calm(seed: u64) -> bool {
+    seed % 5 == 2
+}
+
 /// A ledger of a run.
 struct Driven {
+    calm: bool,
     opened: Ledger,
     driver: Driver,
     script: Script,
@@ -56,7 +62,7 @@ impl Driven {
     async fn start(server: &Server, name: &str, seed: u64) -> Self {
         let opened = open(server, name, zone_of(seed)).await;
         let driver = Driver::new(name, seed, CONNECTIONS);
-        let mut script = Script::new(seed);
+        let mut script = Script::new(seed, is_calm(seed));
         let opening = script.opening().into_iter().map(|sent| {
             Step::Send(Planned {
                 sent: Arc::new(sent),
@@ -66,6 +72,7 @@ impl Driven {
         });
         driver.prepare(server, &opening.collect::<Vec<_>>()).await;
         Self {
+            calm: is_calm(seed),
             opened,
             driver,
             script,
@@ -83,7 +90,7 @@ impl Driven {
         let events = server.log(&name).await;
         let attempts = self.driver.attempts();
         dump(&events, &attempts);
-        let mut walk = Walk::new(self.opened, &events[1..], &attempts);
+        let mut walk = Walk::new(self.calm, self.opened, &events[1..], &attempts);
         walk.run(&events[1..]);
         let (sent, events) = (attempts.len(), events.len());
         eprintln!("{name}: {sent} requests, {events} events: {:?}", walk.tally);
@@ -177,6 +184,23 @@ fn open_holds_that_end(events: &[Recorded]) -> Vec<&str> {
     let placed = of("HoldPlaced").filter(|event| event.data["expires_at"].is_string());
     let placed = placed.map(|event| event.id.as_str());
     placed.filter(|id| !ended.contains(id)).collect()
+}
+
+/// Seeds that showed something once.
+const ONCE_FAILED: &[u64] = &[
+    // After an unknown append, what an independent request was refused is decided again, behind
+    // what it was granted.
+    102, 133,
+    // A batch found in the log after an unknown append was answered with a later revision than its
+    // replay.
+    172,
+];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn seeds_that_once_failed_agree() {
+    for seed in ONCE_FAILED {
+        agree(*seed).await;
+    }
 }
 
 /// The seeds of one share: of every tenth, beginning with its own. `DAYBOOK_MODEL_START` and

@@ -22,6 +22,8 @@ use batches::Cursor;
 
 /// A run of the model along a log.
 pub(crate) struct Walk<'a> {
+    /// Whether nothing failed: then items of one request are decided in their order.
+    calm: bool,
     pub(super) ledger: Ledger,
     pub(super) attempts: &'a [Attempt],
     by_request: HashMap<&'a str, usize>,
@@ -40,7 +42,12 @@ pub(crate) struct Walk<'a> {
 
 impl<'a> Walk<'a> {
     /// Begins at a ledger that was just opened.
-    pub(crate) fn new(ledger: Ledger, events: &'a [Recorded], attempts: &'a [Attempt]) -> Self {
+    pub(crate) fn new(
+        calm: bool,
+        ledger: Ledger,
+        events: &'a [Recorded],
+        attempts: &'a [Attempt],
+    ) -> Self {
         let numbered = attempts.iter().enumerate();
         let by_request: HashMap<&str, usize> = numbered
             .map(|(index, attempt)| (attempt.request_id.as_str(), index))
@@ -49,6 +56,7 @@ impl<'a> Walk<'a> {
         let recorded = made.filter_map(|id| by_request.get(id).copied());
         let recorded = recorded.collect();
         let mut walk = Self {
+            calm,
             ledger,
             attempts,
             by_request,

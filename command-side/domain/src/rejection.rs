@@ -281,14 +281,15 @@ impl Rejection {
 
     /// Whether it is kept where the client asks for that (`?record_rejection=true`). Without the
     /// ledger there is nowhere to keep it; where the key, the id or the name is taken already, the
-    /// event that took it goes on to answer.
+    /// event that took it goes on to answer. `If-Match` is no rule of the ledger and no part of the
+    /// request: whoever reads again may ask again under the same key.
     pub const fn is_recorded(&self) -> bool {
         match self {
-            Self::LedgerNotFound(_) | Self::IdempotencyConflict(_) | Self::AlreadyExists(_) => {
-                false
-            }
-            Self::RevisionConflict { .. }
-            | Self::ReferenceConflict { .. }
+            Self::LedgerNotFound(_)
+            | Self::IdempotencyConflict(_)
+            | Self::AlreadyExists(_)
+            | Self::RevisionConflict { .. } => false,
+            Self::ReferenceConflict { .. }
             | Self::TransactionNotFound(_)
             | Self::AlreadyReversed { .. }
             | Self::NotPosted(_)

@@ -41,7 +41,21 @@ impl fmt::Display for Scale {
 
 impl<'de> Deserialize<'de> for Scale {
     fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        Self::try_new(u8::deserialize(d)?).map_err(serde::de::Error::custom)
+        struct Digits;
+        impl serde::de::Visitor<'_> for Digits {
+            type Value = Scale;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "a whole number, 0 to {SCALE_MAX}")
+            }
+            fn visit_u64<E: serde::de::Error>(self, digits: u64) -> Result<Scale, E> {
+                let digits = u8::try_from(digits).unwrap_or(u8::MAX);
+                Scale::try_new(digits).map_err(E::custom)
+            }
+            fn visit_i64<E: serde::de::Error>(self, digits: i64) -> Result<Scale, E> {
+                self.visit_u64(u64::try_from(digits).unwrap_or(u64::MAX))
+            }
+        }
+        d.deserialize_u8(Digits)
     }
 }
 

@@ -148,7 +148,7 @@ text_id!(
 text_id!(
     /// A description or reason for people: 1 to 1,024 bytes without control characters.
     Description,
-    "description",
+    "description or reason",
     |text| bounded(text, 1024)
 );
 

@@ -72,6 +72,10 @@ impl Minor {
         if digits == "0" && !negative {
             return Ok(Self::ZERO);
         }
+        if digits.starts_with('0') {
+            let why = "must not begin with a zero; zero itself is 0, without a sign";
+            return Err(Invalid::new(what, why));
+        }
         let magnitude = parse_digits(what, digits)?;
         let signed = if negative {
             magnitude.checked_neg()

@@ -89,7 +89,13 @@ impl Day {
     /// Parses `YYYY-MM-DD`.
     pub fn parse(text: &str) -> Result<Self, Invalid> {
         let what = "date";
-        if text.len() != 10 {
+        // chrono would also take signs and blanks for digits.
+        let is_shaped = text.len() == 10
+            && text.bytes().enumerate().all(|(place, byte)| match place {
+                4 | 7 => byte == b'-',
+                _ => byte.is_ascii_digit(),
+            });
+        if !is_shaped {
             return Err(Invalid::new(what, "expected YYYY-MM-DD"));
         }
         let date = NaiveDate::parse_from_str(text, "%Y-%m-%d")
@@ -287,6 +293,24 @@ mod tests {
         }
         assert!(Day::parse("0000-01-01").is_err());
         assert!(Day::parse("2026-02-29").is_err());
+    }
+
+    #[test]
+    fn a_day_is_ten_characters_and_nothing_else() {
+        assert!(Day::parse("2027-01-01").is_ok());
+        for text in [
+            " 2027-01-1",
+            "+2027-01-1",
+            "2027- 1- 1",
+            "2027-1-001",
+            "2027/01/01",
+            "2027-02-30",
+            "0000-01-01",
+            "2027-01-0\u{661}",
+            "",
+        ] {
+            assert!(Day::parse(text).is_err(), "{text:?}");
+        }
     }
 
     #[test]

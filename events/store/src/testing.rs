@@ -20,7 +20,7 @@ pub enum Fault {
     UnknownAfterWriting,
     /// [`AppendError::Unknown`], and nothing is written.
     UnknownWithoutWriting,
-    /// [`AppendError::Unknown`]; it is written late, just before the next append of an event is.
+    /// [`AppendError::Unknown`]; it is written late, just before the next append is.
     UnknownThenLate,
 }
 
@@ -140,8 +140,8 @@ impl EventStore for FaultyStore {
     async fn append(&self, unit: Unit) -> Result<Appended, AppendError> {
         let reason = "injected".to_owned();
         let fault = self.pass().await;
-        let late = (!unit.is_empty()).then(|| self.faults().late.take());
-        if let Some(late) = late.flatten() {
+        let late = self.faults().late.take();
+        if let Some(late) = late {
             self.inner.append(late).await?;
         }
         match fault {

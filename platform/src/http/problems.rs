@@ -19,12 +19,7 @@ impl Problem {
     /// 408 `request_timeout`.
     pub(super) fn body_timeout() -> Self {
         let detail = "the body did not arrive in time; nothing was done";
-        Self::new(
-            408,
-            "request_timeout",
-            "The request took too long to arrive",
-            detail,
-        )
+        Self::new(408, "request_timeout", "The body came too slowly", detail)
     }
 
     /// What an error of the framework or of an extractor becomes: its own text is internal.

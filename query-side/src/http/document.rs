@@ -1,6 +1,7 @@
 //! The OpenAPI document of this side's routes.
 
-use utoipa::OpenApi;
+use serde::Serialize;
+use utoipa::{OpenApi, ToSchema};
 
 use super::{accounts, events, ledgers, reports, state, transactions};
 
@@ -26,6 +27,25 @@ use super::{accounts, events, ledgers, reports, state, transactions};
     )
 )]
 struct Document;
+
+/// An event as stored; what its `data` holds depends on its `type`.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Event {
+    ledger: String,
+    revision: u64,
+    id: String,
+    r#type: String,
+    /// Which shape `data` has.
+    version: u32,
+    #[schema(format = DateTime)]
+    recorded_at: String,
+    /// What happened.
+    #[schema(value_type = Object)]
+    data: String,
+    /// Who, why and which request.
+    #[schema(value_type = Object)]
+    meta: String,
+}
 
 /// The document of this side's routes; the binary merges it with the command side's.
 pub fn openapi() -> utoipa::openapi::OpenApi {

@@ -12,6 +12,7 @@ use daybook_platform::problem::Problem;
 use daybook_store::{EventStore, ReadError};
 use tokio::time::{Duration, Instant};
 
+use super::document::Event;
 use super::history::History;
 use super::{Service, delivery, ledger_of};
 use crate::answer::{self, Source};
@@ -21,6 +22,7 @@ use crate::params::{Freshness, ListParams, Order, bad, parsed, parsed_many, revi
 use crate::read_model::Mark;
 use crate::read_model::rows::PAGE_BYTES_MAX;
 use crate::service::QueryService;
+use crate::views::Page;
 
 const NDJSON: &str = "application/x-ndjson";
 /// Events read from the store at once while streaming; the store bounds their bytes.
@@ -52,7 +54,7 @@ const POLL: Duration = Duration::from_millis(20);
     ),
     responses(
         (status = 200, description = "Events, each byte for byte as stored and hashed",
-            content(("application/json"), ("application/x-ndjson"))),
+            content((Page<Event> = "application/json"), (Event = "application/x-ndjson"))),
         (status = 400, description = "`validation`"),
         (status = 404, description = "`ledger_not_found`"),
         (status = 503, description = "`store_unavailable`, `overloaded`"),

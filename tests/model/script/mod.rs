@@ -45,6 +45,8 @@ pub(crate) struct Planned {
 
 /// Writes a sequence.
 pub(crate) struct Script {
+    /// Whether nothing is to fail.
+    calm: bool,
     random: Random,
     seed: u64,
     /// The time as it will be when the command is about to be sent.
@@ -71,8 +73,9 @@ pub(crate) fn start() -> i64 {
 const RECENT: usize = 24;
 
 impl Script {
-    pub(crate) fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64, calm: bool) -> Self {
         Self {
+            calm,
             random: Random::of(seed),
             seed,
             now: start(),
@@ -101,7 +104,7 @@ impl Script {
             if self.random.once_in(35) {
                 steps.push(self.time_goes_by());
             }
-            if self.random.once_in(120) {
+            if !self.calm && self.random.once_in(120) {
                 steps.extend(self.trouble());
             }
             steps.push(Step::Send(self.planned()));

@@ -1,5 +1,6 @@
 //! Bulk requests along the log.
 
+use daybook_tests::model::request::Request;
 use daybook_tests::model::{Answer, Ledger, Moment, Refusal, Verdict};
 
 use super::said::{Said, counts_add_up, is_said, said, same_results};
@@ -11,8 +12,8 @@ use crate::server::Recorded;
 /// An independent bulk request on its way along the log.
 pub(crate) struct Cursor {
     attempt: usize,
-    /// The item that comes next.
-    next: usize,
+    /// By item: whether the model came to say the same.
+    agreed: Vec<bool>,
     /// What was said of each item.
     said: Option<Vec<Said>>,
     /// The revision that was said after all of them.
@@ -29,28 +30,30 @@ impl Cursor {
         }
         Self {
             attempt: index,
-            next: 0,
+            agreed: vec![false; items],
             said: reply.map(|reply| said(reply, items)),
             until: reply.and_then(|reply| reply.revision),
         }
     }
-}
 
-/// The item that an event is of: one may stand twice, and be refused the first time.
-fn place_of(bulk: &Bulk, event: &Recorded, next: usize) -> usize {
-    let key = event.meta["key"].as_str();
-    let is_of = |item: &Item| match &item.request.key {
-        Some(own) => Some(own.as_str()) == key,
-        None => key.is_none() && item.request.asked.command.id() == Some(event.id.as_str()),
-    };
-    let mut places = (0..bulk.items.len()).filter(|place| is_of(&bulk.items[*place]));
-    let first = places
-        .next()
-        .unwrap_or_else(|| panic!("no item made this: {event:?}"));
-    if first >= next {
-        return first;
+    /// The item that an event is of. One may stand twice, and be refused the first time.
+    fn place_of(&self, bulk: &Bulk, event: &Recorded) -> usize {
+        let key = event.meta["key"].as_str();
+        let is_of = |item: &Item| match &item.request.key {
+            Some(own) => Some(own.as_str()) == key,
+            None => key.is_none() && item.request.asked.command.id() == Some(event.id.as_str()),
+        };
+        let places = (0..bulk.items.len()).filter(|place| is_of(&bulk.items[*place]));
+        let places: Vec<usize> = places.collect();
+        let says = |place: &&usize| match self.said.as_ref().map(|said| &said[**place]) {
+            Some(Said::Applied(revision, _)) => *revision == event.revision,
+            Some(_) | None => false,
+        };
+        let told = places.iter().find(says);
+        let open = places.iter().find(|place| !self.agreed[**place]);
+        let place = told.or(open).or(places.first());
+        *place.unwrap_or_else(|| panic!("no item made this: {event:?}"))
     }
-    places.find(|place| *place >= next).unwrap_or(first)
 }
 
 impl Walk<'_> {
@@ -131,12 +134,13 @@ impl Walk<'_> {
             .iter()
             .position(|cursor| cursor.attempt == index);
         let found = found.expect("it goes along");
-        let place = place_of(bulk, last, self.cursors[found].next);
+        let place = self.cursors[found].place_of(bulk, last);
         let request = &bulk.items[place].request;
         let effect = self.happens(index, request, events, true);
         same_events(&effect.events, events, "an item");
         let done = self.ledger.take(request, effect, last.recorded_at);
         self.count(&format!("item {}", what(last)));
+        let calm = self.calm;
         let cursor = &mut self.cursors[found];
         let Some(said) = &cursor.said else { return };
         let right = match &said[place] {
@@ -149,17 +153,13 @@ impl Walk<'_> {
             }
         };
         assert!(right, "item {place}: {:?}\nmodel: {done:?}", said[place]);
-        let mut early = said.iter().take(place).skip(cursor.next);
-        let in_order = cursor.next <= place && early.all(|said| *said == Said::Unknown);
+        let early = cursor.agreed.iter().take(place).position(|agreed| !agreed);
         assert!(
-            in_order || said[place] == Said::Unknown,
-            "item {place} happened before item {} was decided: {:?}\n{:?}\n{:?}",
-            cursor.next,
-            said.get(cursor.next),
-            bulk.items.get(cursor.next),
+            !calm || early.is_none(),
+            "item {place} happened before item {early:?} was decided: {said:?}\n{:?}",
             self.attempts[index].request_id
         );
-        cursor.next = cursor.next.max(place + 1);
+        cursor.agreed[place] = true;
     }
 
     /// Every independent request goes as far as the state lets it.
@@ -184,36 +184,40 @@ impl Walk<'_> {
         let Sent::Bulk(bulk) = &*attempt.sent else {
             return;
         };
-        let recorded = self.recorded.contains(&cursor.attempt);
-        while let Some(one) = said.get(cursor.next) {
-            let request = &bulk.items[cursor.next].request;
-            let verdicts = self.verdicts(cursor.attempt, request, reply);
-            let passes = match one {
-                Said::Unknown => true,
-                Said::Applied(..) => false,
-                Said::Rejected(code) => verdicts.iter().any(|verdict| match verdict {
-                    Verdict::Refused(refusal) => refusal.code == code,
-                    Verdict::Again(done) => {
-                        matches!(&done.answer, Answer::No(no) if no.code == code)
-                    }
-                    // With an event of its own: when it comes.
-                    Verdict::Happens(_) => false,
-                }),
-                Said::Replayed(..) | Said::Either => verdicts
-                    .iter()
-                    .any(|verdict| matches!(verdict, Verdict::Again(done) if is_said(one, done))),
-            };
-            if !passes {
+        for (place, one) in said.iter().enumerate() {
+            if cursor.agreed[place] {
+                continue;
+            }
+            let request = &bulk.items[place].request;
+            if self.says(one, cursor.attempt, request, reply) {
+                if let Said::Rejected(code) = one {
+                    self.count(&format!("item {code}"));
+                } else {
+                    self.count("item again");
+                }
+                cursor.agreed[place] = true;
+            } else if self.calm {
                 return;
             }
-            let new = if recorded { "some new" } else { "all" };
-            let name = if let Said::Rejected(code) = one {
-                format!("item {code}")
-            } else {
-                format!("item again, {new}")
-            };
-            self.count(&name);
-            cursor.next += 1;
+            // After a fault, items that were refused are decided again, after those that were not:
+            // each is true of some state, in whatever order.
+        }
+    }
+
+    /// Whether the model says the same of an item on the state as it is.
+    fn says(&self, said: &Said, index: usize, request: &Request, reply: &Reply) -> bool {
+        let verdicts = || self.verdicts(index, request, reply).into_iter();
+        match said {
+            Said::Unknown => true,
+            // When its event comes.
+            Said::Applied(..) => false,
+            Said::Rejected(code) => verdicts().any(|verdict| match verdict {
+                Verdict::Refused(refusal) => refusal.code == code,
+                Verdict::Again(done) => matches!(&done.answer, Answer::No(no) if no.code == code),
+                Verdict::Happens(_) => false,
+            }),
+            Said::Replayed(..) | Said::Either => verdicts()
+                .any(|verdict| matches!(verdict, Verdict::Again(done) if is_said(said, &done))),
         }
     }
 
@@ -225,14 +229,10 @@ impl Walk<'_> {
             if self.all_again(cursor) {
                 continue;
             }
-            assert_eq!(
-                cursor.next,
-                said.len(),
-                "the model never came to say this of item {}: {:?}\n{:?}\n{:?}",
-                cursor.next,
-                said.get(cursor.next),
-                attempt.sent.requests().get(cursor.next),
-                attempt.request_id
+            let open = cursor.agreed.iter().position(|agreed| !agreed);
+            assert!(
+                open.is_none(),
+                "the model never came to say this of item {open:?}: {said:?}\n{attempt:?}"
             );
             if let Some(reply) = &attempt.reply {
                 assert_eq!(

@@ -33,7 +33,10 @@ impl Ledger {
             .and_then(|()| self.rule(request, moment));
         match ruled {
             Ok(effect) => Verdict::Happens(Box::new(effect)),
-            Err(refusal) if request.asked.record_rejection && refusal.code != "already_exists" => {
+            Err(refusal)
+                if request.asked.record_rejection
+                    && !["already_exists", "revision_conflict"].contains(&refusal.code) =>
+            {
                 let id = request.asked.command.id();
                 Verdict::Happens(Box::new(Effect::refusal(&refusal, id)))
             }

@@ -93,28 +93,46 @@ impl Ratio {
     }
 }
 
+impl NewPosting {
+    /// Checks the shape of its splits.
+    ///
+    /// # Errors
+    /// Both sides are split, or a split has too few or too many shares.
+    pub fn check(&self) -> Result<(), Invalid> {
+        let shares = match (&self.debit, &self.credit) {
+            (PostingSide::Account(_), PostingSide::Account(_)) => return Ok(()),
+            (PostingSide::Split(shares), PostingSide::Account(_))
+            | (PostingSide::Account(_), PostingSide::Split(shares)) => shares.len(),
+            (PostingSide::Split(_), PostingSide::Split(_)) => {
+                let why = "only one side of a posting may be split";
+                return Err(Invalid::new("split", why));
+            }
+        };
+        if (SHARES_MIN..=SHARES_MAX).contains(&shares) {
+            return Ok(());
+        }
+        let why = format!("a split has 2 to 999 shares, not {shares}");
+        Err(Invalid::new("split", why))
+    }
+}
+
 /// Expands postings: for each its debit side, then its credit side, the parts of a split in their
 /// order.
 ///
 /// # Errors
-/// Both sides of a posting are split, or a split has too few or too many shares.
+/// See [`NewPosting::check`].
 pub fn expand_postings(postings: Vec<NewPosting>) -> Result<Vec<NewEntry>, Invalid> {
     let mut entries = Vec::with_capacity(postings.len().saturating_mul(2));
     for posting in postings {
+        posting.check()?;
         let NewPosting {
             debit,
             credit,
             amount,
             asset,
         } = posting;
-        if let (PostingSide::Split(_), PostingSide::Split(_)) = (&debit, &credit) {
-            return Err(Invalid::new(
-                "split",
-                "only one side of a posting may be split",
-            ));
-        }
         for (direction, side) in [(Side::Debit, debit), (Side::Credit, credit)] {
-            for (account, amount) in parts(side, amount)? {
+            for (account, amount) in parts(side, amount) {
                 entries.push(NewEntry {
                     account,
                     direction,
@@ -131,23 +149,17 @@ pub fn expand_postings(postings: Vec<NewPosting>) -> Result<Vec<NewEntry>, Inval
 }
 
 /// The accounts of one side with what each gets.
-fn parts(side: PostingSide, amount: Amount) -> Result<Vec<(AccountId, Amount)>, Invalid> {
+fn parts(side: PostingSide, amount: Amount) -> Vec<(AccountId, Amount)> {
     let shares = match side {
-        PostingSide::Account(account) => return Ok(vec![(account, amount)]),
+        PostingSide::Account(account) => return vec![(account, amount)],
         PostingSide::Split(shares) => shares,
     };
-    if !(SHARES_MIN..=SHARES_MAX).contains(&shares.len()) {
-        return Err(Invalid::new(
-            "split",
-            format!("a split has 2 to 999 shares, not {}", shares.len()),
-        ));
-    }
     let amounts = by_largest_remainder(amount, &shares);
     let parts = shares.into_iter().zip(amounts);
     // A part of zero is no entry.
-    Ok(parts
+    parts
         .filter_map(|(share, part)| Some((share.account, Amount::new(part).ok()?)))
-        .collect())
+        .collect()
 }
 
 /// Each share of the amount: its exact share rounded down, and the units that this leaves over one

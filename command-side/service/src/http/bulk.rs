@@ -10,8 +10,8 @@ use super::BULK_BODY_MAX;
 use super::answers::failed;
 use super::headers::{idempotency_key, invalid, prefers_minimal};
 use super::items::{form, parse};
-use super::results::{BulkResult, ItemResult, atomic, independent, rejected, respond};
-use super::schema::bodies::BulkItem;
+use super::results::{ItemResult, atomic, independent, rejected, respond};
+use super::schema::bodies::{BulkAnswer, BulkItem};
 use super::schema::params::{LedgerPath, Write};
 use super::submit::{
     Flags, RECORD_REJECTION, Service, Terms, flag, idempotency_required, if_match, ledger_of,
@@ -43,8 +43,8 @@ enum Mode {
             description = "`return=minimal`: counts and failures only"),
            Write),
     responses(
-        (status = 200, description = "decided; BulkCounts if `return=minimal` was preferred",
-         body = BulkResult),
+        (status = 200, description = "decided; counts if `return=minimal` was preferred",
+         body = BulkAnswer),
     )
 )]
 pub(super) async fn bulk(
@@ -103,7 +103,7 @@ fn query(req: &HttpRequest) -> Result<(Mode, Flags), Problem> {
     query.finish()?;
     if record_rejection && mode == Mode::Atomic {
         return Err(nothing_to_record(
-            "of atomic items all or none take effect; use mode=independent",
+            "the rejection of an atomic batch is not recorded; ask with mode=independent",
         ));
     }
     let flags = Flags {

@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 use super::answers::{
     LEDGER_REVISION, REPLAYED, failed, failure_code, recorded, refused, with_revision,
 };
-use crate::work::{Answer, Failure, Note, Outcome, Record, Shown};
+use crate::work::{Answer, Failure, Note, Outcome, Record};
 
 /// What came of one item.
 #[derive(Debug, Serialize, ToSchema)]
@@ -133,24 +133,18 @@ const fn is_unknown(failure: Failure) -> bool {
     }
 }
 
-/// The revision after the items: where all of them are replayed, the one that they had reached.
+/// The revision after the items. Where every one left an event, now or before, it is the last of
+/// theirs: so it is the same however often they are repeated.
 fn revision_of(answers: &[Answer], at: Option<Revision>) -> Option<Revision> {
     let mut reached = None;
     for answer in answers {
-        match answer {
-            Answer::Noted(note) if note.replayed => reached = reached.max(Some(note.revision)),
-            Answer::Replayed(Shown { record, .. })
-            | Answer::Declined {
-                record,
-                replayed: true,
-            } => reached = reached.max(Some(record.revision)),
-            Answer::Applied(_)
-            | Answer::WouldApply(_)
-            | Answer::Noted(_)
-            | Answer::Declined { .. }
-            | Answer::Rejected(_)
-            | Answer::Failed(_) => return at,
-        }
+        let revision = match answer {
+            Answer::Noted(note) => note.revision,
+            Answer::Applied(shown) | Answer::Replayed(shown) => shown.record.revision,
+            Answer::Declined { record, .. } => record.revision,
+            Answer::WouldApply(_) | Answer::Rejected(_) | Answer::Failed(_) => return at,
+        };
+        reached = reached.max(Some(revision));
     }
     reached.or(at)
 }

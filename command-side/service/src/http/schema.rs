@@ -39,7 +39,7 @@ pub fn openapi() -> Api {
         super::periods::reopen_period,
         super::bulk::bulk,
     ),
-    components(schemas(super::results::BulkCounts, bodies::ProblemBody)),
+    components(schemas(bodies::ProblemBody)),
     modifiers(&Common),
     tags((name = "commands", description = "What changes a ledger. 2xx means durable; 4xx means \
         nothing was written, but for a refusal that was to be recorded; after 5xx repeat with the \

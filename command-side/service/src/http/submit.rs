@@ -70,7 +70,9 @@ impl Flags {
         let record_rejection = flag(&mut query, RECORD_REJECTION)?;
         query.finish()?;
         if dry_run && record_rejection {
-            return Err(nothing_to_record("a dry run writes nothing"));
+            return Err(nothing_to_record(
+                "a dry run writes nothing, so it records no rejection",
+            ));
         }
         Ok(Self {
             dry_run,
@@ -82,10 +84,10 @@ impl Flags {
 pub(super) const RECORD_REJECTION: &str = "record_rejection";
 
 /// 400: the rejection could not be recorded.
-pub(super) fn nothing_to_record(why: &str) -> Problem {
+pub(super) fn nothing_to_record(detail: &str) -> Problem {
     invalid(FieldError {
         pointer: RECORD_REJECTION.to_owned(),
-        detail: format!("{why}, so no rejection can be recorded"),
+        detail: detail.to_owned(),
     })
 }
 

@@ -35,7 +35,7 @@ impl<'de> Deserialize<'de> for WireAmount {
 impl<'de> Deserialize<'de> for WireMinor {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
         d.deserialize_any(Number {
-            expecting: "a string of decimal digits with an optional sign, in minor units",
+            expecting: "a string of digits with an optional -, or a whole number, in minor units",
             parse: |text| Minor::parse(text).map_err(|invalid| invalid.to_string()),
             number: |number| {
                 Minor::try_new(number).ok_or_else(|| "must be within ±10^36".to_owned())
@@ -234,6 +234,29 @@ mod tests {
         ] {
             assert!(read(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_refusal_speaks_of_what_was_sent_in_the_terms_of_the_wire() {
+        fn refusal<T: serde::de::DeserializeOwned>(text: &str) -> String {
+            match serde_json::from_str::<T>(text) {
+                Ok(_) => panic!("{text} is taken"),
+                Err(error) => error.to_string(),
+            }
+        }
+        for text in ["\"-0\"", "\"00\"", "\"-01\""] {
+            let said = refusal::<WireMinor>(text);
+            assert!(said.contains("zero itself is 0, without a sign"), "{said}");
+        }
+        for text in ["31", "300", "-1", "1.5", "\"2\""] {
+            let said = refusal::<daybook_events::assets::Scale>(text);
+            assert!(said.contains("0 to 30"), "{text}: {said}");
+        }
+        let said = refusal::<daybook_events::ids::Description>("\"\"");
+        assert!(
+            said.starts_with("invalid description or reason: "),
+            "{said}"
+        );
     }
 
     #[test]

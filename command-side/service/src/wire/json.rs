@@ -143,7 +143,7 @@ fn offset_of(text: &str, line: usize, column: usize) -> usize {
 }
 
 enum Frame {
-    /// In an object; the text of the current key once it was read, still escaped.
+    /// In an object; the current key once it was read.
     Object(Option<String>),
     /// In an array, at this index.
     Array(usize),
@@ -215,8 +215,7 @@ fn frames_at(text: &str, offset: usize) -> Frames {
                 let start = at;
                 at = end_of_string(bytes, at);
                 if expects_key && let Some(Frame::Object(key)) = frames.innermost() {
-                    let end = at.saturating_sub(1).max(start);
-                    *key = Some(String::from_utf8_lossy(&bytes[start..end]).into_owned());
+                    *key = Some(member_name(&bytes[start - 1..at]));
                     expects_key = false;
                 }
             }
@@ -224,6 +223,14 @@ fn frames_at(text: &str, offset: usize) -> Frames {
         }
     }
     frames
+}
+
+/// What a quoted name says; as it was sent, if it is not a JSON string.
+fn member_name(quoted: &[u8]) -> String {
+    serde_json::from_slice(quoted).unwrap_or_else(|_| {
+        let text = String::from_utf8_lossy(quoted);
+        text.trim_matches('"').to_owned()
+    })
 }
 
 /// The offset after the quote that ends the string that begins at `at`.
@@ -307,6 +314,21 @@ mod tests {
             ("[1]".to_owned(), ""),
             ("{".to_owned(), ""),
         ] {
+            let error = read_object::<TransactionBody>(&text).expect_err(&text);
+            assert_eq!(error.pointer, pointer, "{text}: {}", error.detail);
+        }
+    }
+
+    #[test]
+    fn a_pointer_names_members_as_they_are_read_not_as_they_are_escaped() {
+        for (name, pointer) in [
+            (r"\u00e9", "/metadata/é"),
+            (r#"a\"b"#, r#"/metadata/a"b"#),
+            (r"a\/b~c", "/metadata/a~1b~0c"),
+            (r"\\", r"/metadata/\"),
+            (r"\ud800", r"/metadata/\ud800"),
+        ] {
+            let text = format!(r#"{{"metadata":{{"{name}":1}}}}"#);
             let error = read_object::<TransactionBody>(&text).expect_err(&text);
             assert_eq!(error.pointer, pointer, "{text}: {}", error.detail);
         }

@@ -2,8 +2,8 @@
 //! of the order and the names of fields holds here as well.
 
 use daybook_domain::{
-    CaptureHold, Captured, Command, Entries, NewEntry, Patch, PlaceHold, PostTransaction,
-    ReverseTransaction, VoidHold,
+    CaptureHold, Captured, Command, Entries, NewEntry, NewPosting, Patch, PlaceHold,
+    PostTransaction, ReverseTransaction, VoidHold,
 };
 use daybook_events::ids::{AccountId, Code, Description, Reference, TransactionId};
 use daybook_events::metadata::{Metadata, MetadataPatch};
@@ -117,10 +117,7 @@ impl TransactionBody {
             "/entries"
         };
         let entries = self.entries.map(new_entries);
-        let postings = self.postings.map(|postings| {
-            let postings = postings.into_iter();
-            postings.map(|posting| posting.0.into_posting()).collect()
-        });
+        let postings = self.postings.map(new_postings).transpose()?;
         let entries =
             Entries::from_request(entries, postings).map_err(|invalid| at(pointer, &invalid))?;
         let transaction = PostTransaction {
@@ -144,6 +141,17 @@ impl TransactionBody {
             }),
         }
     }
+}
+
+fn new_postings(postings: Vec<Object<PostingBody>>) -> Result<Vec<NewPosting>, FieldError> {
+    let postings = postings.into_iter().enumerate();
+    let checked = postings.map(|(index, Object(posting))| {
+        let posting = posting.into_posting();
+        let checked = posting.check();
+        checked.map_err(|invalid| at(&format!("/postings/{index}"), &invalid))?;
+        Ok(posting)
+    });
+    checked.collect()
 }
 
 fn new_entries(entries: Vec<Object<EntryBody>>) -> Vec<NewEntry> {

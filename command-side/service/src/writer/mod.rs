@@ -99,6 +99,9 @@ struct Writer {
     flushing: Option<Flushing>,
     last_flush: Instant,
     attempts: u32,
+    /// Whether the store answered an append since the writer began, or since one whose outcome
+    /// nobody knows: what was on its way before stands in the log by now, or never will.
+    fenced: bool,
     /// Tasks that are appended alone, because together they were too large for the store.
     alone: usize,
     /// Bytes after which a unit takes no more: the configuration's, or less if the store said so.
@@ -140,6 +143,7 @@ impl Writer {
             flushing: None,
             last_flush: Instant::now(),
             attempts: 0,
+            fenced: false,
             alone: 0,
             found: Found::default(),
             index_failed: false,
@@ -300,8 +304,9 @@ impl Writer {
             if decided.tasks() > 0 {
                 self.alone = self.alone.saturating_sub(1);
             }
-            if unit.is_empty() && !self.shared.config.multi_writer {
-                // Decided on a durable state, and nobody else may write: true as it stands.
+            if unit.is_empty() && self.fenced && !self.shared.config.multi_writer {
+                // Decided on a durable state, nobody else may write, and nothing is on its way to
+                // the store: true as it stands. Otherwise a zero-event append asks the store.
                 decided.answer();
                 continue;
             }

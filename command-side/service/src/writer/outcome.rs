@@ -46,6 +46,7 @@ impl Writer {
             measure::expired(decided.expired);
         }
         self.attempts = 0;
+        self.fenced = true;
         self.expiry.succeeded();
         self.shared.store_answers();
         decided.answer();
@@ -61,6 +62,8 @@ impl Writer {
         let mut decided = Some(decided);
         match error {
             AppendError::Unknown { .. } => {
+                // It may take effect later: no answer is given before the store has overtaken it.
+                self.fenced = false;
                 let records = decided.as_ref().map_or(&[][..], Decided::records);
                 match load::is_applied(&self.shared, self.state.id(), records).await {
                     Ok(true) => {

@@ -5,6 +5,10 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 use utoipa::ToSchema;
+use utoipa::openapi::schema::SchemaType;
+use utoipa::openapi::{Object, ObjectBuilder, OneOfBuilder, Ref, Schema, Type};
+
+use crate::http::results::{BulkCounts, BulkResult};
 
 macro_rules! documented {
     ($($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident : $type:ty,)+ })+) => {
@@ -74,9 +78,9 @@ documented! {
     #[schema(example = json!({"min_available": "0"}))]
     NewLimit {
         /// `available` must not fall below it.
-        min_available: Option<String>,
+        min_available: Option<MinorUnits>,
         /// `posted` plus pending increases must not exceed it.
-        max_balance: Option<String>,
+        max_balance: Option<MinorUnits>,
     }
 
     /// What of an account is to be changed: what is absent stays, null deletes.
@@ -85,8 +89,9 @@ documented! {
     AccountPatch {
         /// A name for people.
         name: Option<String>,
-        /// Limits by asset, `*` for assets not named; null deletes a bound, a limit, or all.
-        limits: Option<BTreeMap<String, NewLimit>>,
+        /// As the schema says.
+        #[schema(schema_with = limits_patch)]
+        limits: Option<BTreeMap<String, Option<NewLimit>>>,
         /// Pairs to set, or null to delete one; null instead of an object deletes all.
         metadata: Option<BTreeMap<String, Option<String>>>,
         /// Why; kept with the event.
@@ -101,6 +106,7 @@ documented! {
     }
 
     /// A transaction to post or to hold: either `entries` or `postings`.
+    #[serde(deny_unknown_fields)]
     NewTransaction {
         /// A client-made UUID; replaces an idempotency key.
         id: Option<String>,
@@ -135,8 +141,8 @@ documented! {
         account: String,
         /// `debit` or `credit`.
         direction: String,
-        /// Minor units, a string of digits or a whole number up to 2^53−1; 1 to 10^30.
-        amount: String,
+        /// 1 to 10^30.
+        amount: MinorUnits,
         /// The asset.
         asset: String,
         /// What must hold of the account's balance after the whole transaction.
@@ -159,11 +165,11 @@ documented! {
     /// Bounds in minor units; each that is given must hold. At least one of the three.
     NewComparison {
         /// At least.
-        gte: Option<String>,
+        gte: Option<MinorUnits>,
         /// At most.
-        lte: Option<String>,
+        lte: Option<MinorUnits>,
         /// Exactly.
-        eq: Option<String>,
+        eq: Option<MinorUnits>,
     }
 
     /// A simple move. One of its sides may be split.
@@ -174,8 +180,8 @@ documented! {
         debit: NewSide,
         /// The account to credit, or a split.
         credit: NewSide,
-        /// Minor units; given once, however many share it.
-        amount: String,
+        /// 1 to 10^30; given once, however many share it.
+        amount: MinorUnits,
         /// The asset.
         asset: String,
     }
@@ -191,16 +197,16 @@ documented! {
     NewShare {
         /// Who gets it.
         account: String,
-        /// Its weight among the ratios: a decimal such as `97.5` as a string, or a whole number.
-        ratio: String,
+        /// Its weight among the ratios.
+        ratio: Weight,
     }
 
     /// What of a hold to capture; all that remains if neither `amount` nor `entries` is given.
     Capture {
         /// A client-made UUID for the capture; replaces an idempotency key.
         id: Option<String>,
-        /// So much of both entries, in minor units; only of a hold of two entries.
-        amount: Option<String>,
+        /// So much of both entries; only of a hold of two entries.
+        amount: Option<MinorUnits>,
         /// Entries, each within what remains of its account, direction and asset.
         entries: Option<Vec<NewEntry>>,
         /// Whether the rest is released; true by default.
@@ -263,10 +269,11 @@ documented! {
         metadata: Option<BTreeMap<String, String>>,
     }
 
-    /// An item of a bulk request. One without `action` is itself a transaction.
+    /// An item that says what it does.
     #[schema(example = json!({"action": "post", "idempotency_key": "shipment-1",
         "transaction": "0198c5e2-3f4b-7c52-9d0e-1a2b3c4d5e6f", "data": {"amount": "400"}}))]
-    BulkItem {
+    #[serde(deny_unknown_fields)]
+    BulkAction {
         /// `transaction`, `post`, `void`, `reverse`, `account` or `metadata`.
         action: String,
         /// Its key; without a key and an id it gets `<header key>#<index>`.
@@ -313,16 +320,76 @@ documented! {
     }
 }
 
-/// An account, or a split.
-#[derive(Serialize, ToSchema)]
-#[serde(untagged)]
-#[expect(
-    dead_code,
-    reason = "describes what is read elsewhere; nothing is ever made of it"
-)]
-pub(in crate::http) enum NewSide {
-    /// The whole amount.
-    Account(String),
-    /// Parts of it.
-    Split(NewSplit),
+/// A map to what may be null, which cannot be derived where that has a schema of its own.
+fn limits_patch() -> Object {
+    let null = ObjectBuilder::new().schema_type(Type::Null);
+    let limit = Ref::from_schema_name("NewLimit");
+    let limit = OneOfBuilder::new().item(null).item(limit).build();
+    let what = "Limits by asset, `*` for assets not named; null deletes a bound, a limit, or all.";
+    ObjectBuilder::new()
+        .schema_type(SchemaType::from_iter([Type::Object, Type::Null]))
+        .additional_properties(Some(Schema::OneOf(limit)))
+        .description(Some(what))
+        .build()
+}
+
+macro_rules! one_of {
+    ($($(#[$doc:meta])* $name:ident {
+        $($(#[$variant_doc:meta])* $variant:ident($type:ty),)+
+    })+) => {
+        $(
+            #[derive(Serialize, ToSchema)]
+            #[serde(untagged)]
+            #[expect(
+                dead_code,
+                reason = "describes what is read or written elsewhere; nothing is ever made of it"
+            )]
+            $(#[$doc])*
+            pub(in crate::http) enum $name { $($(#[$variant_doc])* $variant($type),)+ }
+        )+
+    };
+}
+
+one_of! {
+    /// An account, or a split.
+    NewSide {
+        /// The whole amount.
+        Account(String),
+        /// Parts of it.
+        Split(NewSplit),
+    }
+
+    /// Minor units: a string of digits, or a whole number up to 2^53−1.
+    #[schema(example = "1050")]
+    MinorUnits {
+        /// Of any size.
+        Text(String),
+        /// At most 2^53−1.
+        Number(i64),
+    }
+
+    /// A decimal such as `97.5` as a string, or a whole number.
+    #[schema(example = "97.5")]
+    Weight {
+        /// At most nine digits before the point and six after it.
+        Text(String),
+        /// A whole one.
+        Number(u64),
+    }
+
+    /// An item of a bulk request: an action, or by itself a transaction.
+    BulkItem {
+        /// It has an `action`.
+        Action(BulkAction),
+        /// It has none.
+        Transaction(NewTransaction),
+    }
+
+    /// One result per item; with `Prefer: return=minimal` counts and failures.
+    BulkAnswer {
+        /// Without the preference.
+        Results(BulkResult),
+        /// With it.
+        Counts(BulkCounts),
+    }
 }

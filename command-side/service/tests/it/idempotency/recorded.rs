@@ -119,6 +119,11 @@ async fn what_says_nothing_of_the_state_is_not_recorded() {
     let none = "/v1/ledgers/none/transactions?record_rejection=true";
     let none = bench.post(none, Some("k"), &payout(5)).await;
     none.expect_code(404, "ledger_not_found");
+    let body = serde_json::to_vec(&payout(5)).expect("JSON");
+    let path = "/v1/ledgers/acme/transactions?record_rejection=true";
+    let headers = [("Idempotency-Key", "k"), ("If-Match", "99")];
+    let moved_on = bench.request(path, &headers, &body).await;
+    moved_on.expect_code(412, "revision_conflict");
     bench.pay("k", 5).await.expect(201);
     assert_eq!(bench.events("acme").await.len(), 4);
 }
