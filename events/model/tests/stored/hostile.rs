@@ -174,7 +174,7 @@ fn other_events_that_do_not_follow_their_shape_are_refused() {
         (
             EventType::AssetRegistered,
             r#"{"asset":"PTS","scale":-1}"#,
-            "invalid value",
+            "must be 0 to 30",
         ),
         (
             EventType::AssetRegistered,
